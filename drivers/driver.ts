@@ -1,0 +1,106 @@
+/**
+ * What a driver is. A driver module is a value `{ type, kind, create }` listed in `registry.ts`; its options'
+ * shape lives in `config/schema.ts` under its type's name. `create` stores and does nothing else; `start` acts;
+ * `stop` is safe at any time. A device never throws from its data path: it reports *down* once and is reopened
+ * by its supervisor with capped backoff.
+ */
+import type { Clock, Log, OpenChannel, Random } from "./ports.ts";
+
+// ---------------------------------------------------------------- what was presented
+
+/**
+ * A card number in its canonical form (`BB-1234-567890`), or a token: a chip UID in hex, upper case, in the
+ * order the chip gives it. A token that a reader cut says which end is left.
+ */
+export type Credential =
+  | { kind: "number"; number: string }
+  | { kind: "token"; uid: string; part: "whole" | "first" | "last" };
+
+/** How the credential was had, weakest last; told on each event, because a copied UID takes seconds to make. */
+export type Assurance = "number" | "uid" | "uid-cut";
+
+/** Why a presentation gave no credential. `malformed`: text that is no card number, or a token that may not be used. */
+export type MisreadReason = "removed-early" | "unreadable" | "wrong-type" | "malformed";
+
+/** `step`: how far the reading got, or what was wrong, in words fit to be shown and without the token. */
+export type Reading =
+  | { kind: "credential"; credential: Credential; assurance: Assurance }
+  | { kind: "misread"; reason: MisreadReason; step: string };
+
+/** The same instant on both clocks, and whether the wall clock could be trusted then. */
+export interface Stamp {
+  monotonicMs: number;
+  wallMs: number;
+  trusted: boolean;
+}
+
+// ---------------------------------------------------------------- readers
+
+export type Signal = "granted" | "denied";
+
+/** Calls from a reader to the house. Never before `start` resolves or after `stop` is called. */
+export interface ReaderEvents {
+  /** A presentation, stamped when its first byte was seen by us. */
+  reading(reading: Reading, stamp: Stamp): void;
+  up(device: { model?: string }): void;
+  /** Once for each time it goes down, and once when the first opening fails. */
+  down(why: string): void;
+}
+
+export interface Reader {
+  /** Resolves when the device has been opened or has failed once; it goes on trying by itself. */
+  start(): Promise<void>;
+  /** Resolves when nothing of it is left. */
+  stop(): Promise<void>;
+  /** Optional capability: light and beep. Never throws, never waits. */
+  signal?(signal: Signal): void;
+}
+
+// ---------------------------------------------------------------- relays
+
+/**
+ * `energised`: the device has taken the command. `released`: it has taken the release. `failed`: it has not
+ * opened, or may have stuck, with the words to show. After `pulse` exactly one of `energised` then (`released` or `failed`), or
+ * `failed` alone.
+ */
+export interface RelayEvents {
+  energised(): void;
+  released(): void;
+  failed(why: string): void;
+  up(device: { model?: string }): void;
+  down(why: string): void;
+}
+
+export interface Relay {
+  /** Opens and releases first. Resolves when the device has been opened or has failed once. */
+  start(): Promise<void>;
+  /**
+   * Energises for `durationMs`. The release is armed before the command to energise is written, and is tried
+   * until the device has taken it. A pulse while one is running is a fault of the caller and is answered `failed`.
+   */
+  pulse(durationMs: number): void;
+  /** Releases, and resolves when nothing of it is left. */
+  stop(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- modules
+
+/** What a driver may use of the world. */
+export interface DriverWorld {
+  clock: Clock;
+  random: Random;
+  log: Log;
+  openChannel: OpenChannel;
+}
+
+export interface ReaderModule<Options> {
+  type: string;
+  kind: "reader";
+  create(options: Options, world: DriverWorld, events: ReaderEvents): Reader;
+}
+
+export interface RelayModule<Options> {
+  type: string;
+  kind: "relay";
+  create(options: Options, world: DriverWorld, events: RelayEvents): Relay;
+}
