@@ -1,0 +1,56 @@
+/**
+ * `reads`: what a reader hands over. The same chip UID comes in many clothes; the site says in which.
+ */
+import Type from "typebox";
+import { choice, section } from "./words.ts";
+
+/** A chip UID as text. `bytes`: how many of them the reader gives; `cut`: which end of a longer UID they are. */
+export interface UidText {
+  uid: "hex" | "dec";
+  order: "msb" | "lsb";
+  bytes: 3 | 4 | 7 | 10;
+  cut?: "first" | "last";
+}
+
+export interface WiegandBits {
+  wiegand: 26 | 32 | 34 | 37 | 40 | 56 | 58;
+  identityOf16Bits: boolean;
+}
+
+/** What a line of text can hold. */
+export type TextReads = "card-number" | "uid" | UidText;
+export type Reads = TextReads | WiegandBits;
+
+const UID_TEXT = section("A chip UID written as text.", {
+  uid: choice("Hexadecimal or decimal digits.", ["hex", "dec"]),
+  order: choice("Whether the chip's first byte is written first (msb) or last (lsb).", ["msb", "lsb"], {
+    default: "msb",
+  }),
+  bytes: choice("How many bytes the reader hands over.", [3, 4, 7, 10]),
+  cut: Type.Optional(
+    choice("Which end of a longer UID these bytes are; without it they are all of it.", ["first", "last"]),
+  ),
+});
+
+const WIEGAND_BITS = section("A chip UID wrapped in Wiegand bits.", {
+  wiegand: choice("How many bits the reader sends.", [26, 32, 34, 37, 40, 56, 58]),
+  identityOf16Bits: Type.Boolean({
+    description: "Accepts 26 bits, of which only 16 tell one card from another.",
+    default: false,
+  }),
+});
+
+export function reads<T extends Reads>(byDefault: "card-number" | "uid") {
+  return Type.Unsafe<T>({
+    description:
+      "What the reader hands over: the printed card number, or the chip's UID and how it is written.",
+    default: byDefault,
+    "x-allowed": "card-number, uid, { uid, order, bytes, cut } or { wiegand }",
+    type: ["string", "object"],
+    if: { type: "string" },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's own keyword.
+    then: { enum: ["card-number", "uid"] },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's own keyword.
+    else: { if: { required: ["wiegand"] }, then: WIEGAND_BITS, else: UID_TEXT },
+  });
+}
