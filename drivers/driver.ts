@@ -54,6 +54,8 @@ export interface Reader {
   stop(): Promise<void>;
   /** Optional capability: light and beep. Never throws, never waits. */
   signal?(signal: Signal): void;
+  /** Optional capability, of `virtual` alone: presents what a card would give. False when the reader is not up. */
+  present?(text: string): boolean;
 }
 
 // ---------------------------------------------------------------- relays

@@ -155,7 +155,7 @@ export interface BrokerEvents {
 export interface Broker {
   /** Does not wait for a connection. */
   start(events: BrokerEvents): void;
-  /** QoS 1. Never rejects. Resolves at the broker's answer, or as `lost` when the connection ends or 10 s pass. */
+  /** QoS 1. Never rejects. Resolves at the broker's answer, or as `lost` when the connection ends; it ends when an answer takes 10 s. */
   publish(message: Message): Promise<PublishOutcome>;
   /** Publishes `last` if connected, disconnects cleanly (so that the will is not sent), and is done within 2 s. */
   stop(last: Message): Promise<void>;

@@ -1,0 +1,183 @@
+/**
+ * The machine we run on, behind the ports: its clock, its chance and its disk.
+ */
+
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
+import { Deadlines } from "./deadlines.ts";
+import { createFiles } from "./files.ts";
+import type { Clock, Disk, DiskFile, Files, Random } from "./ports.ts";
+import { systemTrustSources, type TrustSources, wallClockTrusted } from "./system-trust.ts";
+
+/** The machine, whole, as the daemon and the commands use it. */
+export interface System {
+  clock: Clock;
+  random: Random;
+  files: Files;
+}
+
+/** Its clock knows whether it can be trusted, and goes on looking until `stop`. */
+export async function createSystem(): Promise<System & { stop(): void }> {
+  const clock = createSystemClock();
+  await clock.start();
+  const files = createFiles(createSystemDisk(), systemRandom);
+  return { clock, random: systemRandom, files, stop: () => clock.stop() };
+}
+
+// ---------------------------------------------------------------- chance
+
+export const systemRandom: Random = {
+  bytes: (count) => new Uint8Array(randomBytes(count)),
+  fraction: () => Math.random(),
+};
+
+// ---------------------------------------------------------------- time
+
+/** `start` looks whether the time is synchronised and keeps looking until it is; before it, nothing is trusted. */
+export interface SystemClock extends Clock {
+  start(): Promise<void>;
+  stop(): void;
+}
+
+/** Node takes longer delays for one millisecond; a longer wait is made of several. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+
+/** How often an unsynchronised clock is looked at again: often enough for a cold start, and then it ends. */
+const TRUST_POLL_MS = 30_000;
+
+export function createSystemClock(sources: TrustSources = systemTrustSources): SystemClock {
+  const monotonicMs = () => performance.now();
+  const deadlines = new Deadlines();
+  let alarm: NodeJS.Timeout | undefined;
+  let trusted = false;
+  let poll: NodeJS.Timeout | undefined;
+
+  // Node counts a delay from the start of the loop's turn, so that a timer set after long work would fire too
+  // early; and it orders timers of different delays only roughly. Hence our own queue and one alarm for its head.
+  function arm(): void {
+    clearTimeout(alarm);
+    const nextMs = deadlines.nextMs;
+    if (nextMs === null) return;
+    const waitMs = Math.ceil(nextMs - monotonicMs());
+    alarm = setTimeout(fireDue, Math.min(Math.max(waitMs, 0), TIMEOUT_MAX_MS));
+  }
+
+  function fireDue(): void {
+    const nowMs = monotonicMs();
+    try {
+      for (let fire = deadlines.take(nowMs); fire !== null; fire = deadlines.take(nowMs)) fire();
+    } finally {
+      arm();
+    }
+  }
+
+  async function look(): Promise<void> {
+    trusted ||= await wallClockTrusted(sources);
+    if (trusted) clearInterval(poll);
+  }
+
+  return {
+    monotonicMs,
+    wallMs: () => Date.now(),
+    trusted: () => trusted,
+    after(delayMs, fire) {
+      const timer = deadlines.add(monotonicMs() + Math.max(delayMs, 0), fire);
+      arm();
+      return {
+        cancel() {
+          timer.cancel();
+          arm();
+        },
+      };
+    },
+    async start() {
+      clearInterval(poll);
+      // Waiting for the time must not keep a process alive that has nothing else to do.
+      poll = setInterval(look, TRUST_POLL_MS).unref();
+      await look();
+    },
+    stop: () => clearInterval(poll),
+  };
+}
+
+// ---------------------------------------------------------------- disk
+
+/** Only the gateway's own user reads what it keeps: card numbers and secrets are in there. */
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+
+const OPEN_FLAGS = {
+  // Of files it changes nothing. A named pipe would hold one of the process's four disk threads until somebody writes to it.
+  read: constants.O_RDONLY | constants.O_NONBLOCK,
+  append: constants.O_RDWR | constants.O_APPEND,
+  new: constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL,
+};
+
+export function createSystemDisk(): Disk {
+  return {
+    open: async (path, mode) => diskFile(await open(path, OPEN_FLAGS[mode], FILE_MODE)),
+    rename,
+    unlink,
+    list: (path) => readdir(path),
+
+    async makeDir(path) {
+      try {
+        await mkdir(path, DIRECTORY_MODE);
+      } catch (error) {
+        const isThere = (error as NodeJS.ErrnoException).code === "EEXIST";
+        if (!isThere || !(await stat(path)).isDirectory()) throw error;
+      }
+    },
+
+    async syncDir(path) {
+      const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      try {
+        await directory.sync();
+      } finally {
+        await directory.close();
+      }
+    },
+
+    async freeBytes(path) {
+      const { bavail, bsize } = await statfs(path);
+      return bavail * bsize;
+    },
+  };
+}
+
+function diskFile(handle: FileHandle): DiskFile {
+  return {
+    sizeBytes: async () => (await handle.stat()).size,
+
+    async read(offset, lengthBytes) {
+      const bytes = new Uint8Array(lengthBytes);
+      let haveBytes = 0;
+      while (haveBytes < lengthBytes) {
+        const { bytesRead } = await handle.read(
+          bytes,
+          haveBytes,
+          lengthBytes - haveBytes,
+          offset + haveBytes,
+        );
+        if (bytesRead === 0) break;
+        haveBytes += bytesRead;
+      }
+      return bytes.subarray(0, haveBytes);
+    },
+
+    async write(bytes) {
+      // A write may take only a part, near a full disk or a limit; asking again brings the rest or the error.
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, done);
+        if (bytesWritten === 0)
+          throw Object.assign(new Error("EIO: the disk takes no more bytes"), { code: "EIO" });
+        done += bytesWritten;
+      }
+    },
+
+    sync: () => handle.datasync(),
+    truncate: (sizeBytes) => handle.truncate(sizeBytes),
+    close: () => handle.close(),
+  };
+}
