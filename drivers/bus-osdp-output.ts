@@ -1,0 +1,77 @@
+/**
+ * An output of an OSDP reader as a relay. The reader times the pulse itself, so that the output falls also where the
+ * gateway or the cable dies in the middle of it; the gateway releases at the pulse's own end all the same.
+ */
+import type { OsdpBus, PdHold } from "./bus-osdp.ts";
+import { OUTPUT } from "./codec/osdp-messages.ts";
+import type { RelayModule } from "./driver.ts";
+import type { Clock } from "./ports.ts";
+import { type Contact, PulseRelay } from "./pulse.ts";
+
+/** A relay's commands settle within a second; the rest is room for a slow timer. */
+const commandMsMax = 900;
+/** Readers count time in tenths of a second. */
+const timerMs = 100;
+/** An opening waits for a reader that is down, as it may be back any moment; stopping has to wait for it. */
+const openMsMax = 1_500;
+
+/** `address`: of the reader. `output`: from 0. `bus`: of the reader's port. */
+export interface OsdpOutputOptions {
+  id: string;
+  address: number;
+  output: number;
+  bus: OsdpBus;
+}
+
+export const osdpOutput: RelayModule<OsdpOutputOptions> = {
+  type: "osdp-output",
+  kind: "relay",
+  create: (options, world, events) =>
+    new PulseRelay(
+      { name: `relay of ${options.id}`, open: (lost) => openOutput(options, world.clock, lost) },
+      world,
+      events,
+    ),
+};
+
+async function openOutput(
+  { bus, address, output }: OsdpOutputOptions,
+  clock: Clock,
+  lost: (why: string) => void,
+): Promise<Contact> {
+  const hold = await holdReader(bus, address, clock, lost);
+  const command = async (control: number, timer: number): Promise<void> => {
+    await hold.request({ name: "output", records: [{ output, control, timer }] }, commandMsMax);
+  };
+  return {
+    energise: (durationMs) => command(OUTPUT.onForTime, Math.ceil(durationMs / timerMs)),
+    release: () => command(OUTPUT.off, 0),
+    close: () => hold.release(),
+  };
+}
+
+/** Resolves once the reader is up; rejects when it is told of as down, or stays down. `lost`: it went down later. */
+async function holdReader(
+  bus: OsdpBus,
+  address: number,
+  clock: Clock,
+  lost: (why: string) => void,
+): Promise<PdHold> {
+  let settle: (why: string | null) => void = () => {};
+  const isUp = new Promise<string | null>((resolve) => {
+    settle = resolve;
+  });
+  const hold = bus.hold(address, null, (news) => {
+    if (news.kind === "up") settle(null);
+    if (news.kind !== "down") return;
+    settle(news.why);
+    lost(`its reader is down: ${news.why}`);
+  });
+  if (hold.standing === "up") return hold;
+  const bound = clock.after(openMsMax, () => settle(hold.why ?? "it has not answered yet"));
+  const why = await isUp;
+  bound.cancel();
+  if (why === null) return hold;
+  await hold.release();
+  throw new Error(`its reader is down: ${why}`);
+}

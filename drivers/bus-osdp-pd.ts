@@ -1,0 +1,101 @@
+/** One PD as the bus keeps it: its machine's state, who listens to it, and who waits for its answers. */
+import { isDue, isUrgent, step } from "./bus-osdp-machine.ts";
+import { NEW_PD, type PdEffect, type PdEvent, type PdSettings, type PdState } from "./bus-osdp-state.ts";
+import type { Command, Reply } from "./codec/osdp-messages.ts";
+import type { Stamp } from "./driver.ts";
+import type { Clock } from "./ports.ts";
+
+/** What those who use a PD hear of it. */
+export type PdNews = Exclude<PdEffect, { kind: "send" | "settled" }>;
+
+/** `stamp`: when the first byte of what told it came. */
+export type HearPd = (news: PdNews, stamp: Stamp) => void;
+
+interface Waiter {
+  resolve(reply: Reply | null): void;
+  reject(error: Error): void;
+}
+
+export class Pd {
+  readonly address: number;
+  /** Null until its reader has come: before, nobody knows its key, and it is left alone. */
+  settings: PdSettings | null = null;
+  state: PdState = NEW_PD;
+  /** When it last had its turn. */
+  turnMs = Number.NEGATIVE_INFINITY;
+  /** Whether it has gone before its turn in this round. */
+  hasJumped = false;
+  readonly listeners = new Set<HearPd>();
+  readonly #clock: Clock;
+  readonly #waiters = new Map<number, Waiter>();
+  #requests = 0;
+
+  constructor(address: number, clock: Clock) {
+    this.address = address;
+    this.#clock = clock;
+  }
+
+  get isDue(): boolean {
+    return this.settings !== null && isDue(this.state, this.#clock.monotonicMs());
+  }
+
+  get isUrgent(): boolean {
+    return this.settings !== null && !this.hasJumped && isUrgent(this.state);
+  }
+
+  /** Its reader has come, perhaps another than before. */
+  begin(settings: PdSettings): void {
+    if (this.settings !== null) this.apply({ kind: "line-lost", why: "its reader is started anew" });
+    this.settings = settings;
+    this.state = NEW_PD;
+  }
+
+  /** Moves the machine on, tells whoever listens, and gives the bytes to send, if any. */
+  apply(event: PdEvent, stamp: Stamp | null = null): Uint8Array | null {
+    if (this.settings === null) return null;
+    const { state, effects } = step(this.settings, this.state, event, this.#clock.monotonicMs());
+    this.state = state;
+    let bytes: Uint8Array | null = null;
+    for (const effect of effects) {
+      if (effect.kind === "send") bytes = effect.bytes;
+      else if (effect.kind === "settled") this.#settle(effect.requestId, effect.why, effect.reply);
+      else for (const hear of [...this.listeners]) hear(effect, stamp ?? this.#now());
+    }
+    return bytes;
+  }
+
+  /** Resolves with the PD's answer; rejects, within `withinMs`, with words why it has not taken the command. */
+  async request(command: Command, withinMs: number): Promise<Reply | null> {
+    if (this.settings === null) throw new Error("its reader has not been started");
+    this.#requests += 1;
+    const id = this.#requests;
+    const answered = new Promise<Reply | null>((resolve, reject) => {
+      this.#waiters.set(id, { resolve, reject });
+    });
+    const bound = this.#clock.after(withinMs, () => this.apply({ kind: "withdraw", requestId: id }));
+    this.apply({ kind: "request", request: { id, command } });
+    try {
+      return await answered;
+    } finally {
+      bound.cancel();
+    }
+  }
+
+  /** Nobody uses it any more. */
+  leave(why: string): void {
+    this.listeners.clear();
+    for (const id of [...this.#waiters.keys()]) this.#settle(id, why, null);
+  }
+
+  #settle(requestId: number, why: string | null, reply: Reply | null): void {
+    const waiter = this.#waiters.get(requestId);
+    this.#waiters.delete(requestId);
+    if (why === null) waiter?.resolve(reply);
+    else waiter?.reject(new Error(why));
+  }
+
+  #now(): Stamp {
+    const clock = this.#clock;
+    return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs(), trusted: clock.trusted() };
+  }
+}

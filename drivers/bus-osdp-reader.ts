@@ -1,0 +1,217 @@
+/** A reader on an OSDP line: cards and keys from it, light and beep to it. */
+
+import type { OsdpBus, PdHold } from "./bus-osdp.ts";
+import { readBits, readCharacters } from "./bus-osdp-card.ts";
+import type { PdNews } from "./bus-osdp-pd.ts";
+import { CAPABILITY, COLOUR, type Command, TONE } from "./codec/osdp-messages.ts";
+import type { DriverWorld, Reader, ReaderEvents, ReaderModule, Reading, Signal, Stamp } from "./driver.ts";
+import type { TextReads } from "./reads.ts";
+
+/** A light or a beep that comes later than this is for somebody else. */
+const signalMsMax = 2_000;
+/** Commands of a technician. */
+const commandMsMax = 3_000;
+/** Long enough to walk to a reader and switch it on, short enough to be watched. */
+export const commissionMsMax = 600_000;
+
+/** `scbk`: the 16 bytes of the reader's key; null: it is spoken to in the clear. `bus`: of its port. */
+export interface OsdpReaderOptions {
+  id: string;
+  address: number;
+  scbk: Uint8Array | null;
+  reads: TextReads;
+  /** Accepted card number prefixes. */
+  issuers: readonly string[];
+  bus: OsdpBus;
+}
+
+/** What a reader tells of itself. `alarm`: somebody may be tampering with the line. `keys` may be a PIN: keep it nowhere. */
+export type ReaderNotice =
+  | { kind: "tamper"; active: boolean }
+  | { kind: "power"; failed: boolean }
+  | { kind: "inputs"; active: readonly boolean[] }
+  | { kind: "keys"; digits: string }
+  | { kind: "alarm"; why: string }
+  | { kind: "commissioned" };
+
+export interface OsdpReaderEvents extends ReaderEvents {
+  notice?(notice: ReaderNotice, stamp: Stamp): void;
+}
+
+export const osdpReader: ReaderModule<OsdpReaderOptions> = {
+  type: "osdp",
+  kind: "reader",
+  create: (options, world, events) => new OsdpReader(options, world, events),
+};
+
+export class OsdpReader implements Reader {
+  readonly #options: OsdpReaderOptions;
+  readonly #world: DriverWorld;
+  readonly #events: OsdpReaderEvents;
+  #hold: PdHold | null = null;
+  #started: Promise<void> | null = null;
+  #resolveStart: () => void = () => {};
+  /** News from before `start` resolved; null from then on. */
+  #early: [PdNews, Stamp][] | null = [];
+  #stopping = false;
+
+  constructor(options: OsdpReaderOptions, world: DriverWorld, events: OsdpReaderEvents) {
+    this.#options = options;
+    this.#world = world;
+    this.#events = events;
+  }
+
+  start(): Promise<void> {
+    if (this.#started === null) {
+      this.#started = new Promise((resolve) => {
+        this.#resolveStart = resolve;
+      });
+      if (this.#stopping) this.#resolveStart();
+      else this.#join();
+    }
+    return this.#started;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#resolveStart();
+    await this.#hold?.release();
+  }
+
+  signal(signal: Signal): void {
+    for (const command of SIGNALS[signal]) {
+      if (this.#can(command)) this.#hold?.request(command, signalMsMax).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Lets a reader without a key of its own be given `scbk`, within `durationMs`, under the key that everybody knows.
+   * Gives why not, or null.
+   */
+  commission(durationMs: number): string | null {
+    const hold = this.#hold;
+    if (hold === null || this.#stopping) return "the reader has not been started";
+    if (this.#options.scbk === null) return "the reader has no scbk in the configuration to be given";
+    if (!(durationMs > 0 && durationMs <= commissionMsMax)) {
+      return `a window of ${durationMs} ms is none, allowed: up to ${commissionMsMax} ms`;
+    }
+    if (hold.isSecure) return "the reader has the key already";
+    this.#world.log.warn(`reader ${this.#options.id} may be given its key`, { durationMs });
+    hold.commission(durationMs);
+    return null;
+  }
+
+  /** Gives the reader another address or speed, from its answer on; it is down until the configuration says the same. */
+  async setLine(address: number, baudRate: number): Promise<{ address: number; baudRate: number }> {
+    const hold = this.#hold;
+    if (hold === null || this.#stopping) throw new Error("the reader has not been started");
+    const reply = await hold.request({ name: "lineSettings", address, baudRate }, commandMsMax);
+    if (reply?.name !== "lineSettings") throw new Error("the reader did not say what it has taken");
+    return { address: reply.address, baudRate: reply.baudRate };
+  }
+
+  #join(): void {
+    const { bus, address, scbk } = this.#options;
+    this.#hold = bus.hold(address, { address, key: scbk }, (news, stamp) => this.#hear(news, stamp));
+  }
+
+  /** Whoever awaits `start` goes on before it hears of anything. */
+  #hear(news: PdNews, stamp: Stamp): void {
+    if (this.#early === null) return this.#tell(news, stamp);
+    this.#early.push([news, stamp]);
+    if (this.#early.length > 1) return;
+    this.#resolveStart();
+    this.#world.clock.after(0, () => {
+      const early = this.#early ?? [];
+      this.#early = null;
+      for (const [news, stamp] of early) this.#tell(news, stamp);
+    });
+  }
+
+  #tell(news: PdNews, stamp: Stamp): void {
+    if (this.#stopping) return;
+    const { id, reads, issuers } = this.#options;
+    const { log } = this.#world;
+    switch (news.kind) {
+      case "up":
+        log.info(`reader ${id} is up`);
+        return this.#events.up(news.model === null ? {} : { model: news.model });
+      case "down":
+        log.warn(`reader ${id} is down`, { why: news.why });
+        return this.#events.down(news.why);
+      case "note":
+        return log.warn(`reader ${id} is still down`, { why: news.why });
+      case "raw":
+        return this.#read(readBits(news.bits, reads, issuers), stamp);
+      case "formatted":
+        return this.#read(readCharacters(news.characters, reads, issuers), stamp);
+      case "keypad":
+        return this.#events.notice?.({ kind: "keys", digits: digitsOf(news.digits) }, stamp);
+      case "alarm":
+        log.warn(`reader ${id} alarms`, { why: news.why });
+        return this.#events.notice?.(news, stamp);
+      case "commissioned":
+        log.info(`reader ${id} has been given its key`);
+        return this.#events.notice?.(news, stamp);
+      case "tamper":
+      case "power":
+      case "inputs":
+        return this.#events.notice?.(news, stamp);
+    }
+  }
+
+  #read(reading: Reading, stamp: Stamp): void {
+    this.#events.reading(reading, stamp);
+  }
+
+  /** A reader that has not said what it can is asked all the same; it refuses what it cannot do. */
+  #can(command: Command): boolean {
+    const capabilities = this.#hold?.capabilities;
+    if (capabilities === undefined || capabilities.size === 0) return true;
+    const wanted = command.name === "led" ? CAPABILITY.leds : CAPABILITY.buzzer;
+    return (capabilities.get(wanted)?.compliance ?? 0) > 0;
+  }
+}
+
+/** ASCII digits; the standard's codes for `*` and `#` are DEL and CR (7.12). */
+function digitsOf(bytes: Uint8Array): string {
+  return [...bytes]
+    .map((byte) => (byte === 0x7f ? "*" : byte === 0x0d ? "#" : String.fromCharCode(byte)))
+    .join("");
+}
+
+// ---------------------------------------------------------------- light and beep
+
+/** Green for as long as a turnstile waits to be pushed; red blinking. Times in tenths of a second. */
+const SIGNALS: Readonly<Record<Signal, readonly Command[]>> = {
+  granted: [light(COLOUR.green, 10, 0, 20), beep(2, 0, 1)],
+  denied: [light(COLOUR.red, 2, 2, 20), beep(1, 1, 3)],
+};
+
+/** The lamp 0 of reader 0 for `timer`, and then again what it showed before. */
+function light(colour: number, on: number, off: number, timer: number): Command {
+  return {
+    name: "led",
+    records: [
+      {
+        reader: 0,
+        led: 0,
+        temporaryControl: 2,
+        temporaryOn: on,
+        temporaryOff: off,
+        temporaryOnColour: colour,
+        temporaryOffColour: COLOUR.black,
+        temporaryTimer: timer,
+        permanentControl: 0,
+        permanentOn: 0,
+        permanentOff: 0,
+        permanentOnColour: 0,
+        permanentOffColour: 0,
+      },
+    ],
+  };
+}
+
+function beep(on: number, off: number, count: number): Command {
+  return { name: "buzzer", reader: 0, tone: TONE.standard, on, off, count };
+}

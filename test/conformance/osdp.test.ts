@@ -1,0 +1,192 @@
+import { readdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { OsdpBus } from "../../drivers/bus-osdp.ts";
+import { osdpOutput } from "../../drivers/bus-osdp-output.ts";
+import { OsdpReader } from "../../drivers/bus-osdp-reader.ts";
+import type { ReaderEvents } from "../../drivers/driver.ts";
+import type { OsdpPd } from "../../drivers/osdp-pd.ts";
+import { Pty } from "../peers/pty.ts";
+import { TcpDevice } from "../peers/tcp-device.ts";
+import { OsdpFar } from "./osdp-far.ts";
+import { ReaderListener, readerConformance } from "./reader.ts";
+import { relayConformance } from "./relay.ts";
+import { hurriedWorld, type TestWorld, until } from "./world.ts";
+
+const KEY = new Uint8Array(Buffer.from("00112233445566778899AABBCCDDEEFF", "hex"));
+const baudRate = 115_200;
+const secure = { address: 1, key: KEY };
+/** Replies have to come in a part of their time; a busy machine needs most of it. */
+const hurry = 4;
+
+function readerOn(
+  bus: OsdpBus,
+  world: TestWorld,
+  events: ReaderEvents,
+  address = 1,
+  scbk: Uint8Array = KEY,
+): OsdpReader {
+  const settings = { id: `osdp-${address}`, address, scbk, reads: "card-number" as const, issuers: ["BB"] };
+  return new OsdpReader({ ...settings, bus }, world, events);
+}
+
+const silent: ReaderEvents = { reading: () => {}, up: () => {}, down: () => {} };
+
+readerConformance("osdp (pseudo-terminal)", true, async () => {
+  const world = hurriedWorld(hurry);
+  const pty = await plugIn();
+  const far = new OsdpFar(pty, world.clock, [secure]);
+  return {
+    world,
+    create: (events) => readerOn(new OsdpBus({ port: pty.path, baudRate }, world), world, events),
+    present: async (text) => far.pds[0]?.present(text),
+    cable: { vanish: () => pty.unplug(), comeBack: () => pty.plug() },
+    dispose: async () => {
+      far.stop();
+      await pty.remove();
+    },
+  };
+});
+
+readerConformance("osdp (TCP)", true, async () => {
+  const world = hurriedWorld(hurry);
+  const device = await TcpDevice.listen();
+  const far = new OsdpFar(device, world.clock, [secure]);
+  const port = `tcp://127.0.0.1:${device.port}`;
+  return {
+    world,
+    create: (events) => readerOn(new OsdpBus({ port, baudRate }, world), world, events),
+    present: async (text) => far.pds[0]?.present(text),
+    cable: { vanish: () => device.vanish(), comeBack: () => device.comeBack() },
+    dispose: async () => {
+      far.stop();
+      await device.vanish();
+    },
+  };
+});
+
+relayConformance("osdp-output (pseudo-terminal)", true, async () => {
+  const world = hurriedWorld(hurry);
+  const pty = await plugIn();
+  const far = new OsdpFar(pty, world.clock, [secure]);
+  const bus = new OsdpBus({ port: pty.path, baudRate }, world);
+  const reader = readerOn(bus, world, silent);
+  await reader.start();
+  return {
+    world,
+    create: (events) => osdpOutput.create({ id: "north-in", address: 1, output: 0, bus }, world, events),
+    energised: () => far.pds[0]?.energised(0) ?? false,
+    releases: () => far.told.filter((told) => told.kind === "output" && !told.energised).length,
+    cable: {
+      vanish: async () => {
+        // The reader moves first and says so then: what the gateway has not heard it would have to call failed.
+        await sleep(20);
+        await pty.unplug();
+        far.told.splice(0);
+      },
+      comeBack: () => pty.plug(),
+    },
+    dispose: async () => {
+      await reader.stop();
+      far.stop();
+      await pty.remove();
+    },
+  };
+});
+
+async function plugIn(): Promise<Pty> {
+  const pty = await Pty.make();
+  await pty.plug();
+  return pty;
+}
+
+describe("readers on one pseudo-terminal", () => {
+  const other = { address: 2, key: KEY.map((byte) => byte ^ 0xff) };
+
+  interface Line {
+    world: TestWorld;
+    pty: Pty;
+    pds: OsdpPd[];
+    ears: ReaderListener[];
+    stop(): Promise<void>;
+  }
+
+  /** Two readers and their keys, and what the gateway holds for each; the others that it names are not there. */
+  async function lineOf(keys: readonly [address: number, key: Uint8Array][]): Promise<Line> {
+    const world = hurriedWorld(hurry);
+    const pty = await plugIn();
+    const far = new OsdpFar(pty, world.clock, [secure, other]);
+    const bus = new OsdpBus({ port: pty.path, baudRate }, world);
+    const ears = keys.map(() => new ReaderListener());
+    const readers = keys.map(([address, key], index) => readerOn(bus, world, ears[index]!, address, key));
+    const started = readers.map(async (reader, index) => {
+      await reader.start();
+      ears[index]!.speaking = true;
+    });
+    await Promise.all(started);
+    await until(world, () => ears.every(({ states }) => states.length > 0));
+    const stop = async () => {
+      for (const ear of ears) ear.speaking = false;
+      await Promise.all(readers.map((reader) => reader.stop()));
+      far.stop();
+      await pty.remove();
+      for (const ear of ears) expect(ear.faults).toEqual([]);
+    };
+    return { world, pty, pds: far.pds, ears, stop };
+  }
+
+  it("two secure ones give every card beside a dead one; pulled and put back, they are all back", async () => {
+    const { world, pty, pds, ears, stop } = await lineOf([
+      [1, KEY],
+      [2, other.key],
+      [3, KEY],
+    ]);
+    expect(ears.map(({ states }) => states.at(-1)?.slice(0, 4))).toEqual(["up", "up", "down"]);
+    const numbers = Array.from({ length: 20 }, (_, tap) => `BB-1234-5678${String(tap).padStart(2, "0")}`);
+    for (const number of numbers) {
+      pds[0]!.present(number);
+      pds[1]!.present(number);
+      await until(world, () => ears[0]!.numbers().includes(number) && ears[1]!.numbers().includes(number));
+    }
+    await pty.unplug();
+    await until(world, () => ears.every(({ states }) => states.at(-1)?.startsWith("down")));
+    await pty.plug();
+    await until(world, () => ears.slice(0, 2).every(({ states }) => states.at(-1) === "up"));
+    pds[0]!.present("BB-1234-567899");
+    await until(world, () => ears[0]!.numbers().length > numbers.length);
+    expect(ears[0]!.numbers()).toEqual([...numbers, "BB-1234-567899"]);
+    expect(ears[1]!.numbers()).toEqual(numbers);
+    expect(ears[2]!.states).toHaveLength(1);
+    await stop();
+  });
+
+  it("one with another key is down with a word, hears nothing in the clear, and harms nobody", async () => {
+    const { world, pds, ears, stop } = await lineOf([
+      [1, KEY],
+      [2, KEY],
+    ]);
+    expect(ears.map(({ states }) => states)).toEqual([["up"], ["down: it does not have the key of scbk"]]);
+    pds[1]!.present("BB-1234-567890");
+    pds[0]!.present("BB-1234-567891");
+    await until(world, () => ears[0]!.numbers().length > 0);
+    expect(ears[1]!.told).toEqual([]);
+    await stop();
+  });
+
+  it("survives a MiB of noise, and its files are closed when it is stopped", {
+    timeout: 60_000,
+  }, async () => {
+    const openFiles = () => readdirSync("/proc/self/fd").length;
+    const before = openFiles();
+    const { world, pty, pds, ears, stop } = await lineOf([
+      [1, KEY],
+      [2, other.key],
+    ]);
+    for (let sent = 0; sent < 1 << 20; sent += 65_536) await pty.send(Buffer.alloc(65_536, 0x53));
+    await until(world, () => ears.every(({ states }) => states.at(-1) === "up"));
+    pds[0]!.present("BB-1234-567890");
+    await until(world, () => ears[0]!.numbers().length > 0);
+    await stop();
+    await until(world, () => openFiles() <= before);
+  });
+});
