@@ -1,0 +1,68 @@
+/**
+ * What MQTT's packets may hold, said before they are sent and asked of those that come. Pure.
+ */
+import type { IConnackPacket, Packet } from "mqtt";
+import type { BrokerSession, Message } from "./ports.ts";
+
+export type Protocol = BrokerSession["protocol"];
+
+/** Messages a broker takes at once when it does not say: MQTT 5's default, and a careful number for 3.1.1. */
+const receiveMaximumUnsaid = { "5.0": 65_535, "3.1.1": 100 } as const;
+
+/** The largest packet MQTT has (section 1.5.5: 268,435,455 bytes remaining, and at most 5 before them). */
+const packetBytesOfMqtt = 268_435_460;
+
+const topicBytesMax = 65_535;
+
+/** What the broker takes (MQTT 5, sections 3.2.2.3.3 and 3.2.2.3.6). */
+export function limitsOf(protocol: Protocol, { properties }: IConnackPacket) {
+  return {
+    receiveMaximum: properties?.receiveMaximum ?? receiveMaximumUnsaid[protocol],
+    maximumPacketSizeBytes: properties?.maximumPacketSize ?? packetBytesOfMqtt,
+  };
+}
+
+/** All that a broker has to say to a client that publishes and subscribes with QoS 1. */
+export function isExpected(packet: Packet): boolean {
+  switch (packet.cmd) {
+    case "connack":
+    case "pingresp":
+    case "disconnect":
+      return true;
+    case "puback":
+    case "suback":
+      return packet.messageId !== undefined;
+    case "publish":
+      return packet.qos !== 2;
+    default:
+      return false;
+  }
+}
+
+/**
+ * MQTT.js takes whatever keepalive the broker asks for. Pings may come sooner than that (MQTT 5, section 3.1.2.10),
+ * and must, for a frozen broker to be noticed.
+ */
+export function shortenKeepalive({ properties }: IConnackPacket, keepaliveSeconds: number): void {
+  if (properties?.serverKeepAlive === undefined) return;
+  properties.serverKeepAlive = Math.min(properties.serverKeepAlive, keepaliveSeconds);
+}
+
+export function contentTypeProperty({ contentType }: Message, protocol: Protocol) {
+  return contentType !== undefined && protocol === "5.0" ? { properties: { contentType } } : {};
+}
+
+/** What a broker would answer with DISCONNECT, or not at all, said beforehand; or null. */
+export function publishFault(message: Message, payloadBytes: number, offer: BrokerSession): string | null {
+  const topicBytes = Buffer.byteLength(message.topic);
+  if (topicBytes === 0 || topicBytes > topicBytesMax || /[+#\0]/.test(message.topic)) {
+    return "topic name invalid";
+  }
+  const contentTypeBytes = message.contentType === undefined ? 0 : 3 + Buffer.byteLength(message.contentType);
+  const propertiesBytes = offer.protocol === "5.0" ? 1 + contentTypeBytes : 0;
+  // Fixed header (at most 5), topic with its length, packet identifier, properties, payload (section 3.3).
+  const packetBytes = 5 + 2 + topicBytes + 2 + propertiesBytes + payloadBytes;
+  return packetBytes > offer.maximumPacketSizeBytes
+    ? `packet too large: ${packetBytes} bytes, and the broker takes ${offer.maximumPacketSizeBytes}`
+    : null;
+}

@@ -1,0 +1,329 @@
+/**
+ * One connection to a broker, from CONNECT to its end. It is never reconnected: the next connection is a new one,
+ * so that nothing is sent again behind the back of whoever keeps the outbox. For the same reason the session is
+ * clean: what the broker has not acknowledged is sent again by us, and commands older than the connection are not wanted.
+ */
+import type { Socket } from "node:net";
+import type { IClientOptions, IConnackPacket, IPublishPacket, MqttClient } from "mqtt";
+import type { LossCause } from "./broker-backoff.ts";
+import type { Door } from "./broker-dial.ts";
+import {
+  contentTypeProperty,
+  isExpected,
+  limitsOf,
+  type Protocol,
+  publishFault,
+  shortenKeepalive,
+} from "./broker-packets.ts";
+import { connectRefusal, errorWord, reasonWord, refusesVersion } from "./broker-words.ts";
+import type { BrokerSession, Clock, Log, Message, PublishOutcome, Received, Timer } from "./ports.ts";
+import { within } from "./within.ts";
+
+/** A frozen broker is noticed after one and a half times this, also when nothing is sent. */
+export const keepaliveSeconds = 15;
+
+/** The port's promise. A broker that keeps one message that long holds up all behind it: the connection is given up. */
+export const acknowledgeMsMax = 10_000;
+
+/** What we take from a subscription: commands and announcements are a few hundred bytes. */
+export const receivedBytesMax = 64 * 1024;
+
+/** What we hold of a packet that is not complete yet. MQTT 5 brokers are told, others are left when they pass it. */
+export const packetBytesMax = 256 * 1024;
+
+/** Of `stop`'s 2 s: for the last message, and for the broker to close its end. */
+export const lastMessageMsMax = 1_200;
+export const farewellMsMax = 500;
+
+/** DISCONNECT, normal, on both versions: the will is not sent. */
+const DISCONNECT = Uint8Array.of(0xe0, 0x00);
+
+export interface SessionSettings {
+  clientId: string;
+  username?: string;
+  password?: string;
+  will: Message;
+  subscriptions: string[];
+}
+
+export interface SessionWorld {
+  clock: Clock;
+  log: Log;
+  mqtt: typeof import("mqtt");
+}
+
+/** `versionRefused`: an older version of MQTT may be welcome. */
+export type Opened =
+  | { kind: "open"; offer: BrokerSession }
+  | { kind: "failed"; why: string; versionRefused: boolean };
+
+export interface SessionEnd {
+  cause: LossCause;
+  why: string;
+}
+
+interface Pending {
+  sentMs: number;
+  resolve(outcome: PublishOutcome): void;
+}
+
+export class Session {
+  readonly #door: Door;
+  readonly #protocol: Protocol;
+  readonly #settings: SessionSettings;
+  readonly #world: SessionWorld;
+  readonly #received: (message: Received) => void;
+  readonly #pending = new Set<Pending>();
+  readonly #socket: Socket;
+  #client: MqttClient | null = null;
+  #offer: BrokerSession | null = null;
+  #end: SessionEnd | null = null;
+  #watch: Timer | null = null;
+  /** Until the socket has closed, and MQTT.js with it. */
+  #closed: Promise<void> = Promise.resolve();
+  #opened: (opened: Opened) => void = () => {};
+  #ended: (end: SessionEnd) => void = () => {};
+  /** Resolves once, when a connection that was open is gone, for whatever cause. */
+  readonly ended: Promise<SessionEnd> = new Promise((resolve) => {
+    this.#ended = resolve;
+  });
+
+  /** `socket` is connected, and ours from now on. */
+  constructor(
+    socket: Socket,
+    door: Door,
+    protocol: Protocol,
+    settings: SessionSettings,
+    world: SessionWorld,
+    received: (message: Received) => void,
+  ) {
+    this.#socket = socket;
+    this.#door = door;
+    this.#protocol = protocol;
+    this.#settings = settings;
+    this.#world = world;
+    this.#received = received;
+  }
+
+  /** Never rejects; fails when `signal` ends. */
+  open(signal: AbortSignal): Promise<Opened> {
+    const socket = this.#socket;
+    const opened = new Promise<Opened>((resolve) => {
+      this.#opened = (value) => {
+        signal.removeEventListener("abort", onAbort);
+        resolve(value);
+      };
+    });
+    const onAbort = () => this.#finish(String(signal.reason));
+    signal.addEventListener("abort", onAbort);
+    // MQTT.js is given the socket and no means to make another.
+    const client = new this.#world.mqtt.MqttClient(() => socket, this.#options());
+    this.#client = client;
+    client.on("connect", (connack) => this.#onConnect(connack));
+    client.on("message", (topic, payload, packet) => this.#onMessage(topic, payload, packet));
+    client.on("error", (error) => this.#onError(error));
+    client.on("disconnect", ({ reasonCode = 0x80 }) =>
+      this.#finish(`the broker ended the connection: ${reasonWord(reasonCode)}`, {
+        cause: reasonCode === 0x8e ? "taken-over" : "other",
+      }),
+    );
+    client.onKeepaliveTimeout = () => this.#finish("the broker no longer answers");
+    // MQTT.js passes on only those errors of a socket that have a code.
+    socket.on("error", (error) => this.#onError(error));
+    this.#closed = new Promise((resolve) => socket.once("close", () => resolve()));
+    socket.on("close", () =>
+      this.#finish("the broker closed the connection", {
+        cause: "wordless",
+        versionRefused: true,
+      }),
+    );
+    this.#guardPackets(client);
+    if (signal.aborted) onAbort();
+    return opened;
+  }
+
+  publish(message: Message): Promise<PublishOutcome> {
+    const client = this.#client;
+    const offer = this.#offer;
+    if (this.#end !== null || client === null || offer === null) {
+      return Promise.resolve({ kind: "lost", why: this.#end?.why ?? "not connected" });
+    }
+    const payload = Buffer.from(message.payload);
+    const fault = publishFault(message, payload.length, offer);
+    if (fault !== null) return Promise.resolve({ kind: "refused", why: fault });
+    if (this.#pending.size >= offer.receiveMaximum) {
+      const why = `not sent: ${offer.receiveMaximum} messages already wait for the broker's answer`;
+      return Promise.resolve({ kind: "lost", why });
+    }
+    return new Promise((resolve) => {
+      const pending: Pending = { sentMs: this.#world.clock.monotonicMs(), resolve };
+      this.#pending.add(pending);
+      this.#watch ??= this.#watchIn(acknowledgeMsMax);
+      const properties = contentTypeProperty(message, this.#protocol);
+      client.publish(message.topic, payload, { qos: 1, retain: message.retain, ...properties }, (error) => {
+        const code = error !== undefined && error !== null && "code" in error ? error.code : null;
+        // An error without a code is the end of the connection, which answers all that are pending.
+        if (error && typeof code !== "number") return;
+        if (!this.#pending.delete(pending)) return;
+        resolve(
+          typeof code === "number" ? { kind: "refused", why: reasonWord(code) } : { kind: "acknowledged" },
+        );
+      });
+    });
+  }
+
+  /**
+   * Publishes `last` and disconnects, within `lastMessageMsMax` and `farewellMsMax`. When nobody knows whether the
+   * broker has it, the connection is cut instead, so that the will says it. Nothing is left when it resolves.
+   */
+  async close(last: Message): Promise<void> {
+    const { clock } = this.#world;
+    const socket = this.#socket;
+    const outcome = await within(clock, lastMessageMsMax, this.publish(last));
+    if (this.#end === null && outcome !== null && outcome.kind !== "lost") {
+      socket.end(DISCONNECT);
+      await within(clock, farewellMsMax, this.#closed);
+    }
+    this.#finish("stopped");
+    await this.#closed;
+  }
+
+  #options(): IClientOptions {
+    const { clientId, username, password, will } = this.#settings;
+    const five = this.#protocol === "5.0";
+    return {
+      clientId,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      protocolVersion: five ? 5 : 4,
+      clean: true,
+      keepalive: keepaliveSeconds,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      // Ours ends sooner, with the clock it was given.
+      connectTimeout: 2 ** 31 - 1,
+      timerVariant: { set: this.#every, clear: (timer) => (timer as unknown as Timer).cancel() },
+      // Never to the debug log of MQTT.js: it would show the password.
+      log: () => {},
+      will: {
+        topic: will.topic,
+        payload: Buffer.from(will.payload),
+        qos: 1,
+        retain: will.retain,
+        ...contentTypeProperty(will, this.#protocol),
+      },
+      ...(five ? { properties: { maximumPacketSize: packetBytesMax, receiveMaximum: 100 } } : {}),
+    };
+  }
+
+  /** An interval on our clock, for MQTT.js's keepalive. It types a timer as a number. */
+  readonly #every = (fire: () => void, intervalMs: number): number => {
+    const { clock } = this.#world;
+    const again = () => {
+      timer = clock.after(intervalMs, again);
+      fire();
+    };
+    let timer = clock.after(intervalMs, again);
+    return { cancel: () => timer.cancel() } as unknown as number;
+  };
+
+  #onConnect(connack: IConnackPacket): void {
+    if (this.#end !== null) return;
+    this.#offer = {
+      url: `${this.#door.scheme}://${this.#door.name}`,
+      protocol: this.#protocol,
+      ...limitsOf(this.#protocol, connack),
+    };
+    // Sent before anything that is published from `up` on, so that a test event of our own is heard.
+    for (const topic of this.#settings.subscriptions) {
+      this.#client?.subscribe(topic, { qos: 1 }, (error) => {
+        if (error && this.#end === null) {
+          this.#world.log.warn("the broker refuses a subscription", { topic, why: error.message });
+        }
+      });
+    }
+    this.#opened({ kind: "open", offer: this.#offer });
+  }
+
+  #onMessage(topic: string, payload: Buffer, { retain, properties }: IPublishPacket): void {
+    if (this.#end !== null) return;
+    if (payload.length > receivedBytesMax) {
+      this.#world.log.warn("a message is dropped: it is too long", {
+        topic,
+        bytes: payload.length,
+        receivedBytesMax,
+      });
+      return;
+    }
+    this.#received({
+      topic,
+      payload,
+      retained: retain,
+      ...(properties?.responseTopic === undefined ? {} : { responseTopic: properties.responseTopic }),
+      ...(properties?.correlationData === undefined ? {} : { correlationData: properties.correlationData }),
+    });
+  }
+
+  /** After an error MQTT.js may go on with a connection it can no longer read: every error is the end. */
+  #onError(error: Error): void {
+    const code = "code" in error ? error.code : undefined;
+    if (typeof code === "number") {
+      const why = this.#offer === null ? connectRefusal(code) : reasonWord(code);
+      this.#finish(why, { versionRefused: refusesVersion(code) });
+      return;
+    }
+    // A broker of 3.1.1 may reset on a CONNECT of MQTT 5, or answer in a way that MQTT 5 cannot read.
+    const versionRefused = code === undefined || code === "ECONNRESET" || code === "EPIPE";
+    this.#finish(errorWord(error, this.#door.host), { versionRefused });
+  }
+
+  /**
+   * MQTT.js trusts its broker: it holds up to 256 MB of an unfinished packet, keeps messages of QoS 2 that nobody
+   * asked for, and throws where nobody can catch it on a PUBREL without an identifier.
+   */
+  #guardPackets(client: MqttClient): void {
+    let unfinishedBytes = 0;
+    client.on("packetreceive", (packet) => {
+      unfinishedBytes = 0;
+      if (this.#end === null && isExpected(packet)) {
+        if (packet.cmd === "connack") shortenKeepalive(packet, keepaliveSeconds);
+        return;
+      }
+      this.#finish(`the broker sent a packet that nobody asked for (${packet.cmd})`);
+      // MQTT.js passes over what it does not know.
+      (packet as { cmd: string }).cmd = "ignored";
+    });
+    this.#socket.on("data", (bytes: Buffer) => {
+      unfinishedBytes += bytes.length;
+      if (unfinishedBytes > packetBytesMax)
+        this.#finish("the broker sent a packet that is too long for a gateway");
+    });
+  }
+
+  #watchIn(delayMs: number): Timer {
+    return this.#world.clock.after(delayMs, () => {
+      this.#watch = null;
+      const [oldest] = this.#pending;
+      if (oldest === undefined) return;
+      const leftMs = oldest.sentMs + acknowledgeMsMax - this.#world.clock.monotonicMs();
+      if (leftMs > 0) this.#watch = this.#watchIn(leftMs);
+      else this.#finish(`the broker has not acknowledged a message within ${acknowledgeMsMax / 1000} s`);
+    });
+  }
+
+  /** The first cause is the cause; what follows from it is not told. */
+  #finish(why: string, { cause = "other" as LossCause, versionRefused = false } = {}): void {
+    if (this.#end !== null) return;
+    this.#end = { cause, why };
+    this.#watch?.cancel();
+    // MQTT.js has no timers left once its stream is closed; its own `end` would wait for answers.
+    this.#socket.destroy();
+    for (const pending of this.#pending) pending.resolve({ kind: "lost", why });
+    this.#pending.clear();
+    if (this.#offer === null) {
+      this.#opened({ kind: "failed", why, versionRefused: versionRefused && this.#protocol === "5.0" });
+    } else {
+      this.#ended(this.#end);
+    }
+  }
+}
