@@ -1,0 +1,68 @@
+/**
+ * The one visible table of devices. A new driver is one file, one line here, and one shape in the configuration.
+ * Each is loaded only where a site names it, so that nobody needs the native packages of another's reader.
+ */
+import type {
+  DriverWorld,
+  Reader,
+  ReaderEvents,
+  ReaderModule,
+  Relay,
+  RelayEvents,
+  RelayModule,
+} from "./driver.ts";
+import type { SerialReaderOptions } from "./reader-serial.ts";
+import type { SerialRelayOptions } from "./relay-serial.ts";
+import type { VirtualReaderOptions, VirtualRelayOptions } from "./virtual.ts";
+
+/** Options by driver type. `id` is the reader's, and for a relay that of its access point: it is named in the log. */
+interface ReaderOptionsOf {
+  serial: SerialReaderOptions;
+  virtual: VirtualReaderOptions;
+}
+interface RelayOptionsOf {
+  "serial-relay": SerialRelayOptions;
+  virtual: VirtualRelayOptions;
+}
+
+const READERS: { [Type in keyof ReaderOptionsOf]: () => Promise<ReaderModule<ReaderOptionsOf[Type]>> } = {
+  serial: async () => (await import("./reader-serial.ts")).serialReader,
+  virtual: async () => (await import("./virtual.ts")).virtualReader,
+};
+
+const RELAYS: { [Type in keyof RelayOptionsOf]: () => Promise<RelayModule<RelayOptionsOf[Type]>> } = {
+  "serial-relay": async () => (await import("./relay-serial.ts")).serialRelay,
+  virtual: async () => (await import("./virtual.ts")).virtualRelay,
+};
+
+export type ReaderType = keyof ReaderOptionsOf;
+export type RelayType = keyof RelayOptionsOf;
+export type ReaderOptions = { [Type in ReaderType]: { driver: Type } & ReaderOptionsOf[Type] }[ReaderType];
+export type RelayOptions = { [Type in RelayType]: { driver: Type } & RelayOptionsOf[Type] }[RelayType];
+
+/** What a configuration may name as `driver`. */
+export const READER_TYPES = Object.keys(READERS) as readonly ReaderType[];
+export const RELAY_TYPES = Object.keys(RELAYS) as readonly RelayType[];
+
+/** Rejects when the driver's own packages cannot be loaded. */
+export async function createReader<Type extends ReaderType>(
+  options: { driver: Type } & ReaderOptionsOf[Type],
+  world: DriverWorld,
+  events: ReaderEvents,
+): Promise<Reader> {
+  const module = await READERS[options.driver]();
+  return module.create(options, world, events);
+}
+
+/**
+ * Rejects like `createReader`. All relays of a gateway are given one `world` whose `openChannel` shares
+ * (`shareChannels` in channel-shared.ts): several relays may sit on one board.
+ */
+export async function createRelay<Type extends RelayType>(
+  options: { driver: Type } & RelayOptionsOf[Type],
+  world: DriverWorld,
+  events: RelayEvents,
+): Promise<Relay> {
+  const module = await RELAYS[options.driver]();
+  return module.create(options, world, events);
+}
