@@ -1,0 +1,78 @@
+/**
+ * Corrections: the only way back for a card that was terminated or superseded by mistake. They stand in the root, as a
+ * signed field of ours that other TUF tools keep and ignore, so that nothing less than the root's threshold makes one:
+ *
+ *     "x-grindvakt-corrections": [{ "number": "BB-1234-567890", "from": "terminated", "revision": 17 }]
+ *
+ * says: what was known of this card's end before revision 17 is forgotten at revision 17. It brings nothing back by
+ * itself; the list of that revision may. An end that is said at 17 or later holds as ever, so no correction serves twice.
+ */
+import type { Root, Targets } from "@tufjs/models";
+import { isCanonical, isFinal, packNumber, STATUSES, type Status } from "./card.ts";
+
+/** `from`: the end that was wrong. */
+export interface Correction {
+  number: string;
+  from: Status;
+  revision: number;
+}
+
+const field = "x-grindvakt-corrections";
+
+/** In the lists' metadata: the root without which they are not to be taken, because it corrects something they say. */
+const rootField = "x-grindvakt-root";
+
+/** Some 40 KB of a root. The oldest go first: by then every gateway has been through their revision. */
+export const correctionsMax = 500;
+
+/** The corrections of a root, oldest first. Throws for what are none. */
+export function readCorrections(root: Root): Correction[] {
+  const entries: unknown = root.unrecognizedFields[field] ?? [];
+  if (!Array.isArray(entries) || entries.length > correctionsMax) {
+    throw new Error(`${field} is no list of at most ${correctionsMax}`);
+  }
+  return entries.map(({ number, from, revision }) => {
+    const isOne =
+      typeof number === "string" &&
+      isCanonical(number) &&
+      STATUSES.includes(from) &&
+      isFinal(from) &&
+      Number.isSafeInteger(revision) &&
+      revision >= 1;
+    if (!isOne) throw new Error(`an entry of ${field} is not {number, from, revision}`);
+    return { number, from, revision };
+  });
+}
+
+/** Makes a root say one correction more. */
+export function addCorrection(words: Record<string, unknown>, correction: Correction): void {
+  const before = (words[field] ?? []) as Correction[];
+  words[field] = [...before, correction].slice(-correctionsMax);
+}
+
+/** What a list's metadata must say so that no gateway takes it before it has this root's corrections. */
+export function rootNeed(root: Root): Record<string, unknown> {
+  return readCorrections(root).length === 0 ? {} : { [rootField]: root.version };
+}
+
+/** The version of the root that these lists need; 0: any. */
+export function neededRoot(targets: Targets): number {
+  const version: unknown = targets.unrecognizedFields[rootField];
+  return Number.isSafeInteger(version) ? (version as number) : 0;
+}
+
+/**
+ * The cards, by packed number, whose end is forgotten on the way from revision `before` to `after`, and that end (a
+ * place in `STATUSES`). An index that goes from the one to the other applies them before the one-way rule.
+ */
+export function forgottenBetween(
+  corrections: readonly Correction[],
+  before: number,
+  after: number,
+): Map<number, number> {
+  return new Map(
+    corrections
+      .filter(({ revision }) => revision > before && revision <= after)
+      .map(({ number, from }) => [packNumber(number), STATUSES.indexOf(from)]),
+  );
+}
