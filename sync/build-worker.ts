@@ -1,0 +1,78 @@
+/**
+ * The worker thread's side of `buildInWorker`: unpacks, parses, sorts and merges, answers, and is ended.
+ */
+import { setPriority } from "node:os";
+import { type MessagePort, parentPort } from "node:worker_threads";
+import { createGunzip, type Gunzip } from "node:zlib";
+import { badGzip, type FromWorker, type ToWorker } from "./build.ts";
+import { BuildSession } from "./build-session.ts";
+import type { ListBuilder, ListOrder, ListOutcome } from "./index-builder.ts";
+import { type IndexImage, readImage } from "./index-file.ts";
+import { mergeLayers } from "./index-merge.ts";
+
+const UNPACKED_PIECE_BYTES = 256 * 1024;
+/** Where a board has one core to give, the gate has it first. */
+const NICENESS = 10;
+
+if (parentPort === null) throw new Error("build-worker runs as a worker thread only");
+// On Linux a thread may be set back alone; elsewhere this would be the whole gate.
+if (process.platform === "linux") setPriority(NICENESS);
+serve(parentPort);
+
+/** What breaks in here ends the thread, which is told to who waits. */
+function serve(port: MessagePort): void {
+  let session: BuildSession | null = null;
+  let gunzip: Gunzip | null = null;
+  const send = (message: FromWorker) => port.postMessage(message);
+
+  port.on("message", (message: ToWorker) => {
+    switch (message.kind) {
+      case "begin": {
+        const { lower, top, cuts, corrections } = message;
+        const images = { lower: lower.map(imageOf), top: top === null ? null : imageOf(top) };
+        session = new BuildSession({ ...images, cuts, corrections });
+        return;
+      }
+      case "list":
+        gunzip = createGunzip({ chunkSize: UNPACKED_PIECE_BYTES });
+        void takeList(session!, message.order, gunzip).then(send);
+        return;
+      case "piece":
+        gunzip!.write(message.bytes, () => send({ kind: "ready" }));
+        return;
+      case "end":
+        gunzip!.end();
+        return;
+      case "finish": {
+        const { whole, top, ignoredRows } = session!.built;
+        send({ kind: "built", whole: whole?.bytes ?? null, top: top?.bytes ?? null, ignoredRows });
+        return;
+      }
+      case "merge":
+        send({ kind: "merged", bytes: mergeLayers(message.layers.map(imageOf), message.cuts, true).bytes });
+        return;
+    }
+  });
+}
+
+async function takeList(session: BuildSession, order: ListOrder, text: Gunzip): Promise<FromWorker> {
+  const outcome = await build(session.builder(order), text);
+  if (outcome.kind === "refused") return outcome;
+  session.take(order, outcome);
+  return { kind: "taken" };
+}
+
+async function build(builder: ListBuilder, text: Gunzip): Promise<ListOutcome> {
+  try {
+    for await (const bytes of text) if (!builder.push(bytes as Uint8Array)) break;
+  } catch (error) {
+    return badGzip(error);
+  }
+  return builder.finish();
+}
+
+function imageOf(bytes: Uint8Array): IndexImage {
+  const opened = readImage(bytes);
+  if (opened.kind === "refused") throw new Error(opened.why);
+  return opened.image;
+}

@@ -1,0 +1,242 @@
+/**
+ * Building what will be held from downloads: the gzip bytes go, as they come, to where they are unpacked and parsed, and
+ * images come back. Rows are never on disk. A download is always read to its end, also when its text is refused
+ * before: only at the end is it known whether these are the bytes that were signed, and a wrong hash is then the truer
+ * word than a bad row.
+ */
+import { Worker } from "node:worker_threads";
+import { gunzipSync } from "node:zlib";
+import { type BuildBasis, BuildSession, type Built } from "./build-session.ts";
+import type { BuildRefusalName, Correction, ListOrder, ListOutcome } from "./index-builder.ts";
+import type { Cut } from "./index-cuts.ts";
+import { type IndexImage, readImage } from "./index-file.ts";
+import { mergeLayers } from "./index-merge.ts";
+
+/** A list of a way. `gzip`: as it was downloaded; when it rejects, so does the build. */
+export interface ListDownload extends ListOrder {
+  gzip: AsyncIterable<Uint8Array>;
+}
+
+/** `signal`: nobody waits any more. */
+export interface BuildRequest extends BuildBasis {
+  lists: readonly ListDownload[];
+  signal: AbortSignal;
+}
+
+/** `list`: the place in the request of the list that was refused. */
+export type BuildOutcome =
+  | ({ kind: "built" } & Built)
+  | { kind: "refused"; list: number; name: BuildRefusalName; why: string };
+
+export interface MergeRequest {
+  /** Oldest first, from the lowest. */
+  layers: readonly IndexImage[];
+  cuts: readonly Cut[];
+  signal: AbortSignal;
+}
+
+export interface BuildIndex {
+  /** Rejects with what a download rejects with, or when it was aborted, or when building itself breaks. */
+  build(request: BuildRequest): Promise<BuildOutcome>;
+  /** Makes one image of all layers. Rejects when it was aborted, or when merging itself breaks. */
+  merge(request: MergeRequest): Promise<IndexImage>;
+}
+
+// ---------------------------------------------------------------- in place
+
+/** More text than a list that is built in place has. */
+const IN_PLACE_TEXT_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Without a thread, and at once when the bytes are there: for the simulation and for small lists. */
+export const buildInPlace: BuildIndex = {
+  async build({ lists, signal, ...basis }) {
+    const session = new BuildSession(basis);
+    for (const [list, download] of lists.entries()) {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of download.gzip) {
+        signal.throwIfAborted();
+        pieces.push(piece);
+      }
+      const outcome = buildOne(session, download, Buffer.concat(pieces));
+      if (outcome.kind === "refused") return { ...outcome, list };
+      session.take(download, outcome);
+    }
+    return { kind: "built", ...session.built };
+  },
+  merge: async ({ layers, cuts }) => mergeLayers(layers, cuts, true),
+};
+
+function buildOne(session: BuildSession, order: ListOrder, gzip: Uint8Array): ListOutcome {
+  const builder = session.builder(order);
+  try {
+    builder.push(gunzipSync(gzip, { maxOutputLength: IN_PLACE_TEXT_BYTES_MAX }));
+  } catch (error) {
+    return badGzip(error);
+  }
+  return builder.finish();
+}
+
+/** The gzip bytes are no gzip, or not whole; any other error is thrown on. */
+export function badGzip(error: unknown): ListOutcome {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code?.startsWith("Z_") !== true && code !== "ERR_BUFFER_TOO_LARGE") throw error;
+  return { kind: "refused", name: "bad-gzip", why: `cannot be unpacked: ${message}` };
+}
+
+// ---------------------------------------------------------------- in a worker
+
+/** What the worker is told: `begin`, then for each list `list`, its pieces and `end`, then `finish`; or `merge` alone. */
+export type ToWorker =
+  | {
+      kind: "begin";
+      lower: Uint8Array[];
+      top: Uint8Array | null;
+      cuts: readonly Cut[];
+      corrections: readonly Correction[];
+    }
+  | { kind: "list"; order: ListOrder }
+  | { kind: "piece"; bytes: Uint8Array }
+  | { kind: "end" }
+  | { kind: "finish" }
+  | { kind: "merge"; layers: Uint8Array[]; cuts: readonly Cut[] };
+
+/** What the worker answers: `ready` to each piece, `taken` or `refused` to each `end`, and one result. Images are shared memory. */
+export type FromWorker =
+  | { kind: "ready" }
+  | { kind: "taken" }
+  | { kind: "refused"; name: BuildRefusalName; why: string }
+  | { kind: "built"; whole: Uint8Array | null; top: Uint8Array | null; ignoredRows: number }
+  | { kind: "merged"; bytes: Uint8Array };
+
+/** Pieces on the way to the worker: enough for it never to wait, little enough to hold. */
+const PIECES_AHEAD_MAX = 16;
+
+/** In a worker thread of its own, so that the loop never waits for parsing and sorting. */
+export const buildInWorker: BuildIndex = {
+  build: ({ lists, signal, ...basis }) =>
+    inWorker(signal, async (talk) => {
+      const { cuts, corrections, lower, top } = basis;
+      talk.send({
+        kind: "begin",
+        lower: lower.map(({ bytes }) => bytes),
+        top: top?.bytes ?? null,
+        cuts,
+        corrections,
+      });
+      for (const [list, { gzip, ...order }] of lists.entries()) {
+        const answer = await sendList(talk, order, gzip, signal);
+        if (answer.kind === "refused") return { ...answer, list };
+      }
+      const { whole, top: newTop, ignoredRows } = await talk.ask({ kind: "finish" }, "built");
+      return { kind: "built", whole: imageOrNull(whole), top: imageOrNull(newTop), ignoredRows };
+    }),
+
+  merge: ({ layers, cuts, signal }) =>
+    inWorker(signal, async (talk) => {
+      const order = { kind: "merge", layers: layers.map(({ bytes }) => bytes), cuts } as const;
+      return imageOf((await talk.ask(order, "merged")).bytes);
+    }),
+};
+
+async function inWorker<T>(signal: AbortSignal, use: (talk: WorkerTalk) => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const worker = new Worker(new URL("./build-worker.js", import.meta.url));
+  const abort = () => void worker.terminate();
+  signal.addEventListener("abort", abort);
+  try {
+    return await use(new WorkerTalk(worker));
+  } finally {
+    signal.removeEventListener("abort", abort);
+    await worker.terminate();
+  }
+}
+
+async function sendList(
+  talk: WorkerTalk,
+  order: ListOrder,
+  gzip: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<Answer<"taken" | "refused">> {
+  talk.send({ kind: "list", order });
+  for await (const piece of gzip) {
+    signal.throwIfAborted();
+    await talk.room();
+    // A copy of its own: a piece may lie in memory that others use.
+    if (!talk.isOver) talk.sendPiece(new Uint8Array(piece));
+  }
+  return talk.ask({ kind: "end" }, "taken", "refused");
+}
+
+type Answer<Kind extends FromWorker["kind"]> = Extract<FromWorker, { kind: Kind }>;
+
+/** A worker's answers, one at a time, and its room for further pieces. */
+class WorkerTalk {
+  private readonly worker: Worker;
+  private piecesAhead = 0;
+  private readonly answers: FromWorker[] = [];
+  private broken: Error | null = null;
+  private wake: () => void = () => undefined;
+
+  constructor(worker: Worker) {
+    this.worker = worker;
+    worker.on("message", (message: FromWorker) => {
+      if (message.kind === "ready") this.piecesAhead -= 1;
+      else this.answers.push(message);
+      this.wake();
+    });
+    worker.on("error", (error) => this.break(error.message));
+    worker.on("exit", () => this.break("the worker ended"));
+  }
+
+  send(message: ToWorker): void {
+    this.worker.postMessage(message);
+  }
+
+  sendPiece(bytes: Uint8Array<ArrayBuffer>): void {
+    this.piecesAhead += 1;
+    this.worker.postMessage({ kind: "piece", bytes } satisfies ToWorker, [bytes.buffer]);
+  }
+
+  /** There is an answer, or never will be: nothing more need be sent. */
+  get isOver(): boolean {
+    return this.answers.length > 0 || this.broken !== null;
+  }
+
+  /** Resolves once another piece may be sent, or none need be. */
+  async room(): Promise<void> {
+    while (this.piecesAhead >= PIECES_AHEAD_MAX && !this.isOver) await this.news();
+  }
+
+  async ask<Kind extends FromWorker["kind"]>(question: ToWorker, ...kinds: Kind[]): Promise<Answer<Kind>> {
+    this.send(question);
+    for (;;) {
+      const answer = this.answers.shift();
+      if (answer !== undefined && kinds.some((kind) => kind === answer.kind)) return answer as Answer<Kind>;
+      if (answer !== undefined)
+        throw new Error(`the index could not be built: the worker said ${answer.kind}`);
+      if (this.broken !== null) throw this.broken;
+      await this.news();
+    }
+  }
+
+  private news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+
+  private break(why: string): void {
+    this.broken ??= new Error(`the index could not be built: ${why}`);
+    this.wake();
+  }
+}
+
+function imageOrNull(bytes: Uint8Array | null): IndexImage | null {
+  return bytes === null ? null : imageOf(bytes);
+}
+
+function imageOf(bytes: Uint8Array): IndexImage {
+  const opened = readImage(bytes);
+  if (opened.kind === "refused") throw new Error(opened.why);
+  return opened.image;
+}

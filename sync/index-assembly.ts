@@ -1,0 +1,88 @@
+/**
+ * From cards, wherever they come from, to an image: pages and buckets counted, filled and sorted. Pure; it runs in a
+ * worker, or in place for small lists.
+ */
+import { type Cut, fillCut, placeOfCut } from "./index-cuts.ts";
+import { allocateImage, type IndexFacts, type IndexImage, sealImage } from "./index-file.ts";
+import { fillLongTokens, LongTokenTable, type LongTokenWalk } from "./index-long-tokens.ts";
+import { NumberTable, planPages } from "./index-numbers.ts";
+import { fillTokens, TokenTable, type TokenWalk } from "./index-tokens.ts";
+
+/** Standings are numbered in 16 bits; a list has some thousands of them, one for each day and status. */
+export const STANDINGS_MAX = 65_536;
+const ISSUERS = 26 * 26;
+const ISSUER_NUMBERS = 1e10;
+
+/** Where an image's cards come from. What is walked comes in any order, and in the same one each time. */
+export interface CardSource {
+  count: number;
+  tokenCount: number;
+  longTokenCount: number;
+  kinds: CardKinds;
+  /** `code`: the place of the card's standing in `kinds`. */
+  walkNumbers(visit: (packed: number, code: number) => void): void;
+  walkTokens: TokenWalk;
+  walkLongTokens: LongTokenWalk;
+  /** The position of a card that a walk of tokens visits. */
+  positionOf(card: number, numbers: NumberTable): number;
+}
+
+/** `twice`: a packed number that is there twice. */
+export type Assembled = { kind: "made"; image: IndexImage } | { kind: "twice"; packed: number };
+
+export function assemble(source: CardSource, facts: IndexFacts, cuts: readonly Cut[]): Assembled {
+  const { kinds, count } = source;
+  const issuers = kinds.issuers();
+  const image = allocateImage(
+    {
+      ...planPages(issuers.length, count),
+      issuers: issuers.length,
+      positions: count,
+      standings: kinds.standings.size,
+      tokens: source.tokenCount,
+      longTokens: source.longTokenCount,
+      cuts,
+    },
+    facts,
+  );
+  const { parts } = image;
+  parts.numbers.issuers.set(issuers);
+  parts.standings.set([...kinds.standings.keys()]);
+  const numbers = new NumberTable(parts.numbers, parts.wide);
+  const packed = numbers.fill((visit) => source.walkNumbers(visit));
+  if (packed >= 0) return { kind: "twice", packed };
+  const positionOf = (card: number) => source.positionOf(card, numbers);
+  fillTokens(parts.tokens, source.walkTokens, positionOf);
+  fillLongTokens(parts.longTokens, source.walkLongTokens, positionOf);
+  for (const cut of cuts) fillCutOf(image, cut);
+  sealImage(image);
+  return { kind: "made", image };
+}
+
+function fillCutOf({ parts }: IndexImage, cut: Cut): void {
+  const table = parts.cuts[placeOfCut(cut)];
+  if (table != null) fillCut(table, cut, new TokenTable(parts.tokens), new LongTokenTable(parts.longTokens));
+}
+
+/** The issuers and the standings that occur among some cards. */
+export class CardKinds {
+  /** Of each standing its place. */
+  readonly standings = new Map<number, number>();
+  private readonly seen = new Uint8Array(ISSUERS);
+
+  /** The place of a card's standing, or -1 when there are more different ones than can be numbered. */
+  add(packed: number, standing: number): number {
+    this.seen[Math.floor(packed / ISSUER_NUMBERS)] = 1;
+    const known = this.standings.get(standing);
+    if (known !== undefined) return known;
+    const code = this.standings.size;
+    if (code === STANDINGS_MAX) return -1;
+    this.standings.set(standing, code);
+    return code;
+  }
+
+  /** Ascending. */
+  issuers(): number[] {
+    return [...this.seen.keys()].filter((issuer) => this.seen[issuer] === 1);
+  }
+}

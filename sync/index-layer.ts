@@ -1,0 +1,56 @@
+/**
+ * One layer of the index: an image and the lookups in it, by position. The oldest layer is a whole list; each newer one
+ * says of some cards what holds instead.
+ */
+import { CUTS, placeOfCut, scanForCut } from "./index-cuts.ts";
+import type { IndexImage } from "./index-file.ts";
+import { either, LongTokenTable } from "./index-long-tokens.ts";
+import { NumberTable } from "./index-numbers.ts";
+import { type IsHidden, NOT_FOUND, TokenTable, UidKey } from "./index-tokens.ts";
+import { UID_BYTES_MAX } from "./rows.ts";
+
+export class Layer {
+  readonly image: IndexImage;
+  readonly numbers: NumberTable;
+  readonly tokens: TokenTable;
+  readonly longTokens: LongTokenTable;
+  private readonly cuts: readonly (TokenTable | null)[];
+  private readonly key = new UidKey();
+
+  constructor(image: IndexImage) {
+    const { parts } = image;
+    this.image = image;
+    this.numbers = new NumberTable(parts.numbers, parts.wide);
+    this.tokens = new TokenTable(parts.tokens);
+    this.longTokens = new LongTokenTable(parts.longTokens);
+    this.cuts = parts.cuts.map((cut) => (cut === null ? null : new TokenTable(cut)));
+  }
+
+  /** Status and last day at a position, as `packStanding` has them. */
+  standingAt(position: number): number {
+    return this.image.parts.standings[this.numbers.codeAt(position)]!;
+  }
+
+  /** The position of the card with this token that is not hidden, or `NOT_FOUND`, or `AMBIGUOUS`. */
+  findWhole(uid: Uint8Array, sizeBytes: number, isHidden: IsHidden | null): number {
+    if (sizeBytes === UID_BYTES_MAX) return this.longTokens.find(uid, isHidden);
+    if (sizeBytes !== 4 && sizeBytes !== 7) return NOT_FOUND;
+    this.key.set(uid, 0, sizeBytes);
+    return this.tokens.find(this.key, isHidden);
+  }
+
+  /** The same for the `sizeBytes` that a reader left of a token. */
+  findCut(uid: Uint8Array, sizeBytes: number, part: "first" | "last", isHidden: IsHidden | null): number {
+    if (sizeBytes === 7) {
+      const skip = part === "first" ? 0 : UID_BYTES_MAX - 7;
+      const long = this.longTokens.findCut(uid, skip, 7, isHidden);
+      return either(this.findWhole(uid, 7, isHidden), long);
+    }
+    if (sizeBytes !== 3 && sizeBytes !== 4) return this.findWhole(uid, sizeBytes, isHidden);
+    const place = placeOfCut({ part, sizeBytes });
+    this.key.set(uid, 0, sizeBytes);
+    const table = this.cuts[place]!;
+    if (table !== null) return table.find(this.key, isHidden);
+    return scanForCut(this.key, CUTS[place]!, this.tokens, this.longTokens, isHidden);
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * Tokens (chip UIDs of 4 and 7 bytes), exact, in 64 bits each. A UID is spread over 56 bits by an invertible
+ * scramble. The first of these choose a bucket and need not be kept; the others, one bit for the UID's size and the
+ * card's position make two 32-bit words. Nothing of the UID is lost, so there are no false positives, and the UIDs
+ * can be read back, as cutting them needs.
+ *
+ * A longer list needs more bits for a position and leaves fewer for the rest, so it has twice the buckets: a
+ * bucket holds 64 to 128 tokens where each card has one.
+ */
+import { POSITIONS_MAX } from "./index-numbers.ts";
+
+/** Two tokens for each position there may be. */
+export const TOKENS_MAX = 2 * POSITIONS_MAX;
+
+/** 7 more bits for a position than for a bucket make 32 with the rest and the size. */
+const POSITION_BITS_MORE = 7;
+const HALF_BITS = 28;
+const HALF_MASK = 2 ** HALF_BITS - 1;
+/** Of a hundred evenly spread entries nearly all lie within this many of where they should be: four lines of the cache. */
+const GUESS_SPREAD = 12;
+const SCRAMBLE_ROUNDS = [0x243f6a88, 0x05a308d3, 0x13198a2e, 0x03707344] as const;
+
+export const NOT_FOUND = -1;
+export const AMBIGUOUS = -2;
+
+/** Whether a card at a position is spoken of by a newer layer, so that what this one says of it does not count. */
+export type IsHidden = (position: number) => boolean;
+
+/** Visits every token, read into `key`, with its card, whatever number that has where it comes from. */
+export type TokenWalk = (key: UidKey, visit: (card: number) => void) => void;
+
+export interface TokenParts {
+  /** Of each bucket its first entry, and at the end the count of all. */
+  starts: Uint32Array;
+  /**
+   * Two words an entry, side by side so that one miss of the cache brings both. The first: the low 32 of the
+   * scrambled bits, ascending within a bucket. The second, from the top: the rest of them, 1 for the size, and the
+   * card's position.
+   */
+  entries: Uint32Array;
+}
+
+/** A UID as two halves of 28 bits and its size; reused, so that a lookup allocates nothing. */
+export class UidKey {
+  upper = 0;
+  lower = 0;
+  /** 1 for UIDs that are not 7 bytes, or they could not be told from a longer one that ends in zeros. */
+  short = 0;
+
+  /** Takes up to 7 bytes. */
+  set(bytes: Uint8Array, from: number, sizeBytes: number): void {
+    const b3 = sizeBytes > 3 ? bytes[from + 3]! : 0;
+    this.upper = (bytes[from]! << 20) | (bytes[from + 1]! << 12) | (bytes[from + 2]! << 4) | (b3 >>> 4);
+    this.lower = (b3 & 15) << 24;
+    if (sizeBytes === 7) {
+      this.lower |= (bytes[from + 4]! << 16) | (bytes[from + 5]! << 8) | bytes[from + 6]!;
+    }
+    this.short = sizeBytes === 7 ? 0 : 1;
+    this.scramble();
+  }
+
+  /** Puts the UID's bytes into `bytes` and returns how many: 7, or 4 for every shorter one. */
+  get(bytes: Uint8Array): number {
+    this.unscramble();
+    bytes[0] = this.upper >>> 20;
+    bytes[1] = this.upper >>> 12;
+    bytes[2] = this.upper >>> 4;
+    bytes[3] = ((this.upper & 15) << 4) | (this.lower >>> 24);
+    bytes[4] = this.lower >>> 16;
+    bytes[5] = this.lower >>> 8;
+    bytes[6] = this.lower;
+    this.scramble();
+    return this.short === 1 ? 4 : 7;
+  }
+
+  /** A Feistel network: each round changes one half by a function of the other, and can be undone. */
+  private scramble(): void {
+    this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[0]);
+    this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[1]);
+    this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[2]);
+    this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[3]);
+  }
+
+  private unscramble(): void {
+    this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[3]);
+    this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[2]);
+    this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[1]);
+    this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[0]);
+  }
+}
+
+/** 28 bits that depend on all bits of `half`. */
+function mixed(half: number, round: number): number {
+  let value = Math.imul(half ^ round, 0x2c1b3c6d);
+  value ^= value >>> 14;
+  value = Math.imul(value, 0x297a2d39);
+  value ^= value >>> 15;
+  return value & HALF_MASK;
+}
+
+/** How many `starts` a table has whose positions are below `positions`. */
+export function tokenStarts(positions: number): number {
+  const positionBits = 32 - Math.clz32(Math.max(positions - 1, 0));
+  return 2 ** Math.max(0, positionBits - POSITION_BITS_MORE) + 1;
+}
+
+function bucketBitsOf({ starts }: TokenParts): number {
+  return 31 - Math.clz32(starts.length - 1);
+}
+
+function bucketOf(key: UidKey, bucketBits: number): number {
+  return key.upper >>> (HALF_BITS - bucketBits);
+}
+
+function lowOf(key: UidKey): number {
+  return ((key.upper << HALF_BITS) | key.lower) >>> 0;
+}
+
+/** What the second word has above the position: of the upper half what neither bucket nor first word say. */
+function markOf(key: UidKey, bucketBits: number): number {
+  return ((key.upper & (2 ** (HALF_BITS - bucketBits) - 1)) >>> 4) * 2 + key.short;
+}
+
+export class TokenTable {
+  readonly parts: TokenParts;
+  private readonly bucketBits: number;
+  private readonly positionBits: number;
+
+  constructor(parts: TokenParts) {
+    this.parts = parts;
+    this.bucketBits = bucketBitsOf(parts);
+    this.positionBits = this.bucketBits + POSITION_BITS_MORE;
+  }
+
+  /** The position of the card with this token that is not hidden, or `NOT_FOUND`, or `AMBIGUOUS` where several have it. */
+  find(key: UidKey, isHidden: IsHidden | null): number {
+    const { starts, entries } = this.parts;
+    const { positionBits } = this;
+    const bucket = bucketOf(key, this.bucketBits);
+    const low = lowOf(key);
+    const mark = markOf(key, this.bucketBits);
+    const start = starts[bucket]!;
+    const end = starts[bucket + 1]!;
+    let found = NOT_FOUND;
+    for (let i = firstFrom(entries, start, end, low); i < end && entries[2 * i] === low; i++) {
+      const second = entries[2 * i + 1]!;
+      if (second >>> positionBits !== mark) continue;
+      const position = second & (2 ** positionBits - 1);
+      if (position === found || isHidden?.(position) === true) continue;
+      if (found !== NOT_FOUND) return AMBIGUOUS;
+      found = position;
+    }
+    return found;
+  }
+
+  /** Every token, read into `key`, with its card's position. */
+  readonly forEach: TokenWalk = (key, visit) => {
+    const { starts, entries } = this.parts;
+    const { bucketBits, positionBits } = this;
+    for (let bucket = 0; bucket + 1 < starts.length; bucket++) {
+      const end = starts[bucket + 1]!;
+      for (let i = starts[bucket]!; i < end; i++) {
+        const low = entries[2 * i]!;
+        const second = entries[2 * i + 1]!;
+        const mark = second >>> positionBits;
+        key.upper = (bucket << (HALF_BITS - bucketBits)) | ((mark >>> 1) << 4) | (low >>> HALF_BITS);
+        key.lower = low & HALF_MASK;
+        key.short = mark & 1;
+        visit(second & (2 ** positionBits - 1));
+      }
+    }
+  };
+}
+
+/** The first entry of `[start, end)` whose first word is not below `low`. */
+function firstFrom(entries: Uint32Array, start: number, end: number, low: number): number {
+  let from = start;
+  let to = end;
+  if (to - from > 2 * GUESS_SPREAD) {
+    // The words are spread evenly: look around the place where this one should be.
+    const guess = from + Math.floor(((to - from) * low) / 2 ** 32);
+    const before = guess - GUESS_SPREAD;
+    const after = guess + GUESS_SPREAD;
+    if (before > from && entries[2 * before]! < low) from = before + 1;
+    if (after < to && entries[2 * after]! >= low) to = after;
+  }
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (entries[2 * middle]! < low) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** Fills empty parts; `walk` is called twice, and `positionOf` turns a card into its position. */
+export function fillTokens(parts: TokenParts, walk: TokenWalk, positionOf: (card: number) => number): void {
+  const { starts, entries } = parts;
+  const bucketBits = bucketBitsOf(parts);
+  const key = new UidKey();
+  walk(key, () => {
+    starts[bucketOf(key, bucketBits) + 1]! += 1;
+  });
+  for (let bucket = 1; bucket < starts.length; bucket++) starts[bucket]! += starts[bucket - 1]!;
+  const next = starts.slice();
+  walk(key, (card) => {
+    const place = 2 * next[bucketOf(key, bucketBits)]!++;
+    entries[place] = lowOf(key);
+    entries[place + 1] = markOf(key, bucketBits) * 2 ** (bucketBits + POSITION_BITS_MORE) + positionOf(card);
+  });
+  for (let bucket = 0; bucket + 1 < starts.length; bucket++) {
+    sortEntries(entries, starts[bucket]!, starts[bucket + 1]!);
+  }
+}
+
+/** Insertion: a bucket is short, as the scramble spreads evenly, and many equal tokens are already in order. */
+function sortEntries(entries: Uint32Array, start: number, end: number): void {
+  for (let i = start + 1; i < end; i++) {
+    const low = entries[2 * i]!;
+    const second = entries[2 * i + 1]!;
+    let at = 2 * i;
+    for (; at > 2 * start && entries[at - 2]! > low; at -= 2) {
+      entries[at] = entries[at - 2]!;
+      entries[at + 1] = entries[at - 1]!;
+    }
+    entries[at] = low;
+    entries[at + 1] = second;
+  }
+}

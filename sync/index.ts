@@ -1,0 +1,107 @@
+/**
+ * The list as a decision sees it: card numbers and tokens to status and last valid day. It lies in layers that never
+ * change, of which the newest that knows a card has the word. `docs/card-index.md` says why it is built like this,
+ * with measurements.
+ */
+import { type CardAnswer, type CardIndex, packCanonical, STATUSES, unpackNumber } from "./card.ts";
+import type { IndexFacts, IndexImage } from "./index-file.ts";
+import { Layer } from "./index-layer.ts";
+import { dayOf, statusCodeOf } from "./index-standing.ts";
+import { AMBIGUOUS, type IsHidden, NOT_FOUND } from "./index-tokens.ts";
+import { UID_BYTES_MAX } from "./rows.ts";
+
+const UNKNOWN: CardAnswer = { kind: "unknown" };
+const SEVERAL: CardAnswer = { kind: "ambiguous" };
+
+export class Index implements CardIndex {
+  /** Newest first. */
+  layers: readonly Layer[] = [];
+  /** Of each layer what newer ones hide of it; null: nothing. */
+  private hidden: readonly (IsHidden | null)[] = [];
+  private readonly uid = new Uint8Array(UID_BYTES_MAX);
+
+  /** `images`: oldest first, at least one. */
+  constructor(...images: readonly IndexImage[]) {
+    this.lieIn(images);
+  }
+
+  /** Takes other images of the same list (a merged one for several): no answer changes. Oldest first. */
+  lieIn(images: readonly IndexImage[]): void {
+    const layers = images.map((image) => new Layer(image)).reverse();
+    this.layers = layers;
+    this.hidden = layers.map((layer, i) => {
+      const newer = layers.slice(0, i);
+      if (newer.length === 0) return null;
+      return (position) => isIn(newer, layer.numbers.at(position));
+    });
+  }
+
+  get facts(): IndexFacts {
+    return this.layers[0]!.image.facts;
+  }
+
+  get cards(): number {
+    return this.facts.cards;
+  }
+
+  /** How the card with this packed number stands, as `packStanding` has it, or -1. */
+  standingOf(packed: number): number {
+    for (const layer of this.layers) {
+      const position = layer.numbers.find(packed);
+      if (position >= 0) return layer.standingAt(position);
+    }
+    return -1;
+  }
+
+  byNumber(number: string): CardAnswer {
+    const packed = packCanonical(number);
+    const standing = packed < 0 ? -1 : this.standingOf(packed);
+    return standing < 0 ? UNKNOWN : answerOf(number, standing);
+  }
+
+  byToken(uid: string, part: "whole" | "first" | "last"): CardAnswer {
+    const sizeBytes = this.readUid(uid);
+    let answer = UNKNOWN;
+    for (let i = 0; i < this.layers.length; i++) {
+      const layer = this.layers[i]!;
+      const isHidden = this.hidden[i]!;
+      const position =
+        part === "whole"
+          ? layer.findWhole(this.uid, sizeBytes, isHidden)
+          : layer.findCut(this.uid, sizeBytes, part, isHidden);
+      if (position === NOT_FOUND) continue;
+      if (position === AMBIGUOUS || answer !== UNKNOWN) return SEVERAL;
+      answer = answerOf(unpackNumber(layer.numbers.at(position)), layer.standingAt(position));
+    }
+    return answer;
+  }
+
+  /** Reads hex into `this.uid` and returns how many bytes, or 0 when it is no UID. */
+  private readUid(text: string): number {
+    const sizeBytes = text.length / 2;
+    if (sizeBytes > UID_BYTES_MAX || !Number.isInteger(sizeBytes)) return 0;
+    for (let i = 0; i < sizeBytes; i++) {
+      const byte = (hexValue(text.charCodeAt(2 * i)) << 4) | hexValue(text.charCodeAt(2 * i + 1));
+      if (byte < 0) return 0;
+      this.uid[i] = byte;
+    }
+    return sizeBytes;
+  }
+}
+
+function isIn(layers: readonly Layer[], packed: number): boolean {
+  return layers.some((layer) => layer.numbers.find(packed) >= 0);
+}
+
+function answerOf(number: string, standing: number): CardAnswer {
+  const status = STATUSES[statusCodeOf(standing)];
+  if (status === undefined) return UNKNOWN;
+  const day = dayOf(standing);
+  return { kind: "card", card: { number, status, validUntilDay: day < 0 ? null : day } };
+}
+
+/** The value of an upper-case hex digit, or -1. */
+function hexValue(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  return code >= 65 && code <= 70 ? code - 55 : -1;
+}

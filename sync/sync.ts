@@ -1,0 +1,368 @@
+/**
+ * The way of a list: announcement or timer, refresh, choose the way, download, build, store, swap. Store before swap: what we
+ * decide on is what a reboot would find. Whatever fails on the way changes nothing in force.
+ */
+import type { Clock, Files, Log, Random, Timer } from "../drivers/ports.ts";
+import type { BuildIndex, BuildOutcome } from "./build.ts";
+import type { CardIndex } from "./card.ts";
+import { type Feed, FeedRefusal, type FeedTarget } from "./feed.ts";
+import { newestRevision, shortestWay } from "./feed-way.ts";
+import { Index } from "./index.ts";
+import type { Correction } from "./index-builder.ts";
+import type { Cut } from "./index-cuts.ts";
+import { Shelf } from "./shelf.ts";
+import { type AgeLimits, ageOf, type ListAge, type RefreshInstant } from "./sync-age.ts";
+import { createMerger, type Merger } from "./sync-merge.ts";
+import { nextDelayMs, type Outcome, SPREAD_MS } from "./sync-pace.ts";
+
+export type { ListAge } from "./sync-age.ts";
+
+export interface ListInForce {
+  revision: number;
+  publishedAtMs: number | null;
+  index: CardIndex;
+}
+
+export interface SyncSettings extends AgeLimits {
+  refreshSeconds: number;
+  /** `dataDir/cards`. */
+  dir: string;
+  /** How the site's readers cut tokens; none by default. */
+  cuts?: readonly Cut[];
+  /** Cards of deltas that are kept beside the index before they are merged into it. */
+  layerCardsMax?: number;
+}
+
+/** `ignoredRows`: rows the one-way rule kept out. */
+export interface ListChange {
+  from: number | null;
+  to: number;
+  cards: number;
+  ignoredRows: number;
+  source: "disk" | "feed";
+}
+
+/**
+ * `name`: TUF's refusal, a refusal of the list's text (`bad-row`, …), `unreachable`, `disk`, `damaged-index`,
+ * `build-failed`, `rollback` or `no-way`. `why` is fit to be shown and holds no card number.
+ */
+export interface SyncRefusal {
+  name: string;
+  why: string;
+}
+
+export interface SyncEvents {
+  /** The list in force changed; the reference to decide on from now. Called only after it is durable. */
+  swapped(list: ListInForce, change: ListChange): void;
+  /** A refresh verified and what it found newest is in force: age starts again. */
+  refreshed(): void;
+  /** Once for each new cause, not for each try. */
+  refused(refusal: SyncRefusal): void;
+}
+
+export interface Sync {
+  /** Loads what is in force on disk (without the feed), then refreshes in the background for ever. Resolves when the disk has been looked at. */
+  start(): Promise<void>;
+  /** An announcement or a person asked: refresh within a random second, at most once a second. */
+  refreshSoon(): void;
+  /** Refresh now; resolves when done, whatever came of it. For commands. */
+  refreshNow(): Promise<void>;
+  age(): ListAge;
+  /** No event comes after it is called. Resolves when nothing is being stored any more. */
+  stop(): Promise<void>;
+}
+
+export interface SyncWorld {
+  clock: Clock;
+  random: Random;
+  files: Files;
+  feed: Feed;
+  build: BuildIndex;
+  log: Log;
+}
+
+/** A write for each refresh would wear out an SD card; after a restart the list looks this much older at most. */
+const SAVE_REFRESHED_MS = 5 * 60_000;
+/** A feed that is refused for months, each time with another list, must not fill the memory. */
+const TOLD_MAX = 1_000;
+
+export function createSync(settings: SyncSettings, world: SyncWorld, events: SyncEvents): Sync {
+  return new ListSync(settings, world, events);
+}
+
+class ListSync implements Sync {
+  private readonly settings: SyncSettings;
+  private readonly world: SyncWorld;
+  private readonly events: SyncEvents;
+  private readonly aborting = new AbortController();
+  private readonly shelf: Shelf;
+  private readonly merger: Merger;
+
+  /** What is decided on. */
+  private index: Index | null = null;
+  private refreshed: RefreshInstant | null = null;
+  private startedMonotonicMs: number;
+  private savedMonotonicMs = Number.NEGATIVE_INFINITY;
+  /** Causes told since the last refresh that was done: one a name, and one a list that was refused. */
+  private readonly told = new Set<string>();
+  /** SHA-256 of lists of the feed whose text was refused: it will not become better. */
+  private refusedLists = new Set<string>();
+
+  private timer: { dueMs: number; timer: Timer } | null = null;
+  private failures = 0;
+  private lastStartMs = Number.NEGATIVE_INFINITY;
+  private running: Promise<void> | null = null;
+  private following: Promise<void> | null = null;
+
+  constructor(settings: SyncSettings, world: SyncWorld, events: SyncEvents) {
+    this.settings = settings;
+    this.world = world;
+    this.events = events;
+    this.shelf = new Shelf(settings.dir, { ...world, signal: this.aborting.signal });
+    this.merger = createMerger(settings, world, this.shelf, (layers) => this.index?.lieIn(layers));
+    this.startedMonotonicMs = world.clock.monotonicMs();
+  }
+
+  async start(): Promise<void> {
+    this.startedMonotonicMs = this.world.clock.monotonicMs();
+    try {
+      await this.load();
+    } catch (error) {
+      this.refuse("disk", messageOf(error));
+    }
+    if (this.stopped) return;
+    if (this.index === null) this.schedule(0);
+    else this.refreshSoon();
+  }
+
+  refreshSoon(): void {
+    const { clock, random } = this.world;
+    const oncePerSecondMs = this.lastStartMs + SPREAD_MS - clock.monotonicMs();
+    this.schedule(Math.max(random.fraction() * SPREAD_MS, oncePerSecondMs));
+  }
+
+  refreshNow(): Promise<void> {
+    if (this.stopped) return Promise.resolve();
+    if (this.running === null) return this.run();
+    // The one under way may have asked too early: another follows, which serves all who ask meanwhile.
+    this.following ??= this.running.then(() => {
+      this.following = null;
+      return this.refreshNow();
+    });
+    return this.following;
+  }
+
+  age(): ListAge {
+    const facts = {
+      refreshed: this.refreshed,
+      restoredAtMs: this.shelf.inForce?.refreshedAtMs ?? null,
+      startedMonotonicMs: this.startedMonotonicMs,
+      hasList: this.index !== null,
+    };
+    return ageOf(facts, this.settings, this.world.clock);
+  }
+
+  async stop(): Promise<void> {
+    this.aborting.abort();
+    this.merger.stop();
+    this.timer?.timer.cancel();
+    await this.shelf.idle();
+  }
+
+  private get stopped(): boolean {
+    return this.aborting.signal.aborted;
+  }
+
+  // ---------------------------------------------------------------- when
+
+  /** In `delayMs`, unless it is to be earlier already. */
+  private schedule(delayMs: number): void {
+    if (this.stopped) return;
+    const dueMs = this.world.clock.monotonicMs() + delayMs;
+    if (this.timer !== null && this.timer.dueMs <= dueMs) return;
+    this.timer?.timer.cancel();
+    const timer = this.world.clock.after(delayMs, () => {
+      this.timer = null;
+      void this.refreshNow();
+    });
+    this.timer = { dueMs, timer };
+  }
+
+  private run(): Promise<void> {
+    const { clock, random } = this.world;
+    this.lastStartMs = clock.monotonicMs();
+    this.running = this.refresh().then((outcome) => {
+      this.running = null;
+      this.failures = outcome === "retry" || outcome === "retry-download" ? this.failures + 1 : 0;
+      this.schedule(nextDelayMs(outcome, this.failures, this.settings.refreshSeconds, random));
+    });
+    return this.running;
+  }
+
+  // ---------------------------------------------------------------- from disk
+
+  private async load(): Promise<void> {
+    const damage = await this.shelf.load();
+    if (this.stopped) return;
+    if (damage !== null) this.refuse("damaged-index", `${damage}; it is built again from the feed`);
+    else if (this.shelf.inForce !== null) await this.swap({ from: null, ignoredRows: 0, source: "disk" });
+  }
+
+  // ---------------------------------------------------------------- from the feed
+
+  private async refresh(): Promise<Outcome> {
+    const { clock, feed } = this.world;
+    const asked = { monotonicMs: clock.monotonicMs(), wallMs: clock.trusted() ? clock.wallMs() : null };
+    const outcome = await feed.refresh();
+    if (this.stopped) return "wait";
+    if (outcome.kind === "unreachable") return this.refuse("unreachable", outcome.why, "retry");
+    if (outcome.kind === "refused") return this.refuse(outcome.name, outcome.why);
+    const newest = newestRevision(outcome.targets);
+    if (newest === null) return this.refuse("no-way", "the feed holds no list");
+    const inForce = this.shelf.inForce?.revision ?? -1;
+    if (newest < inForce) {
+      const why = `the feed's newest list is ${newest}, the one in force is ${inForce}`;
+      return this.refuse("rollback", why);
+    }
+    const news = { asked, newest, publishedAtMs: outcome.publishedAtMs };
+    const taken = await this.follow(outcome.targets, news);
+    if (taken !== "done" || this.shelf.revision !== newest) return taken === "done" ? "wait" : taken;
+    this.told.clear();
+    this.refreshed = asked;
+    if (asked.wallMs !== null) await this.saveRefreshed(asked.wallMs);
+    if (this.stopped) return "wait";
+    this.events.refreshed();
+    return "done";
+  }
+
+  /** Takes the way to the newest list that can be had; where one of its lists is no good, the next best way. */
+  private async follow(targets: readonly FeedTarget[], news: News): Promise<Outcome> {
+    this.refusedLists = new Set(
+      targets.map(({ sha256 }) => sha256).filter((it) => this.refusedLists.has(it)),
+    );
+    const broken = new Set<string>();
+    for (;;) {
+      const lists = targets.filter(({ sha256 }) => !this.refusedLists.has(sha256) && !broken.has(sha256));
+      const isBehind = (newestRevision(lists) ?? -1) < (this.shelf.inForce?.revision ?? -1);
+      const way = isBehind ? null : shortestWay(this.shelf.revision, lists);
+      if (way === null && broken.size > 0) return "retry-download";
+      // What was refused has been told, and another list is waited for.
+      if (way === null && this.refusedLists.size > 0) return "wait";
+      if (way === null)
+        return this.refuse("no-way", `the feed's lists do not lead to its newest, ${news.newest}`);
+      if (way.length === 0) return broken.size > 0 ? "retry-download" : "done";
+      const taken = await this.take(way, news, broken);
+      if (taken !== "another-way") return taken;
+    }
+  }
+
+  private async take(
+    way: readonly FeedTarget[],
+    { asked, newest, publishedAtMs }: News,
+    broken: Set<string>,
+  ): Promise<Outcome | "another-way"> {
+    const { shelf } = this;
+    const from = this.index?.facts.revision ?? null;
+    // A merge of layers that are about to be replaced would only take memory.
+    if (way.some(({ base }) => base === null)) await this.merger.abandon();
+    const downloads = new Downloads(this.world.feed);
+    let built: BuildOutcome;
+    try {
+      built = await this.world.build.build({
+        lower: shelf.lower,
+        top: shelf.top,
+        cuts: this.settings.cuts ?? [],
+        corrections: NO_CORRECTIONS,
+        lists: way.map((target) => ({ ...target, publishedAtMs, gzip: downloads.of(target) })),
+        signal: this.aborting.signal,
+      });
+    } catch (error) {
+      const { failed } = downloads;
+      if (failed === null) return this.refuseList(way.at(-1)!, "build-failed", messageOf(error));
+      if (!(error instanceof FeedRefusal)) return this.refuseList(failed, "unreachable", messageOf(error));
+      this.refuseList(failed, error.refusal, error.message);
+      broken.add(failed.sha256);
+      return "another-way";
+    }
+    if (this.stopped) return "wait";
+    if (built.kind === "refused") {
+      const target = way[built.list]!;
+      this.refuseList(target, built.name, built.why);
+      this.refusedLists.add(target.sha256);
+      return "another-way";
+    }
+    try {
+      await shelf.adopt(built.whole, built.top, way.at(-1)!.revision === newest ? asked.wallMs : null);
+    } catch (error) {
+      return this.refuse("disk", messageOf(error), "retry-download");
+    }
+    this.savedMonotonicMs = asked.monotonicMs;
+    if (this.stopped) return "wait";
+    await this.swap({ from, ignoredRows: built.ignoredRows, source: "feed" });
+    return "done";
+  }
+
+  private async swap(how: Pick<ListChange, "from" | "ignoredRows" | "source">): Promise<void> {
+    this.index = new Index(...this.shelf.layers);
+    const { revision, publishedAtMs, cards } = this.index.facts;
+    this.events.swapped({ revision, publishedAtMs, index: this.index }, { ...how, to: revision, cards });
+    await this.shelf.tidy();
+    this.merger.mergeWhenDue();
+  }
+
+  private async saveRefreshed(wallMs: number): Promise<void> {
+    const { clock, log } = this.world;
+    if (clock.monotonicMs() - this.savedMonotonicMs < SAVE_REFRESHED_MS) return;
+    this.savedMonotonicMs = clock.monotonicMs();
+    await this.shelf.saveRefreshed(wallMs).catch((error: Error) => {
+      // The list itself is safe; after a restart it would look older than it is, and is refreshed at once.
+      log.warn("the time of the last refresh could not be written", { why: error.message });
+    });
+  }
+
+  private refuseList({ revision, base }: FeedTarget, name: string, why: string): Outcome {
+    const list = base === null ? `list ${revision}` : `delta ${base}-${revision}`;
+    return this.refuse(name, `${list}: ${why}`, "retry-download", `${name} ${list}`);
+  }
+
+  /** `cause`: what makes it another one than the refusals told before. */
+  private refuse(name: string, why: string, outcome: Outcome = "wait", cause = name): Outcome {
+    if (this.told.has(cause) || this.stopped) return outcome;
+    if (this.told.size === TOLD_MAX) this.told.clear();
+    this.told.add(cause);
+    this.events.refused({ name, why });
+    return outcome;
+  }
+}
+
+/** What a refresh found. `newest`: the feed's newest revision. */
+interface News {
+  asked: RefreshInstant;
+  newest: number;
+  publishedAtMs: number | null;
+}
+
+const NO_CORRECTIONS: readonly Correction[] = [];
+
+/** Downloads, and which of them it was that failed. */
+class Downloads {
+  failed: FeedTarget | null = null;
+  private readonly feed: Feed;
+
+  constructor(feed: Feed) {
+    this.feed = feed;
+  }
+
+  async *of(target: FeedTarget): AsyncIterable<Uint8Array> {
+    try {
+      yield* this.feed.download(target);
+    } catch (error) {
+      this.failed = target;
+      throw error;
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,256 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { BuildSession } from "../../sync/build-session.ts";
+import { mayBecome, STATUSES, type Status } from "../../sync/card.ts";
+import { Index } from "../../sync/index.ts";
+import type { Correction } from "../../sync/index-builder.ts";
+import { CUTS } from "../../sync/index-cuts.ts";
+import type { IndexImage } from "../../sync/index-file.ts";
+import { mergeLayers } from "../../sync/index-merge.ts";
+import {
+  card,
+  type DeltaRow,
+  deltaOf,
+  imagesOf,
+  indexOf,
+  type ListCard,
+  modelAnswer,
+  outcomeOf,
+  removed,
+  textOf,
+} from "./sync-lists.ts";
+
+// Few of each, so that cards come back, tokens move from one to another, and two have the same.
+const NUMBERS = ["BB-2401-000001", "BB-2401-000002", "BB-2402-000003", "BB-9999-999999", "LL-0000-000000"];
+const UIDS = ["04A1B2C3D4E5F6", "04A1B2C3D4E5F7", "04A1B2C3", "F604A1B2C3D4E5F60102", "3B000000"];
+const CUT_UIDS = ["04A1B2", "04A1B2C3", "D4E5F6", "C3D4E5F6", "04A1B2C3D4E5F6", "000000"];
+
+const anyList: fc.Arbitrary<ListCard[]> = fc.uniqueArray(
+  fc.record({
+    number: fc.constantFrom(...NUMBERS),
+    status: fc.constantFrom(...STATUSES),
+    validUntilDay: fc.constantFrom(null, 20_000, 30_000),
+    uids: fc.uniqueArray(fc.constantFrom(...UIDS), { maxLength: 2 }),
+  }),
+  { selector: ({ number }) => number, maxLength: NUMBERS.length },
+);
+const anyHistory = fc.array(anyList, { minLength: 2, maxLength: 6 });
+
+/** The rule in the plainest words: what a gateway must hold that saw these lists one after the other. */
+class Model {
+  readonly cards = new Map<string, ListCard>();
+  private readonly ends = new Map<string, { status: Status; validUntilDay: number | null }>();
+  ignored = 0;
+
+  take(rows: readonly DeltaRow[]): void {
+    for (const { status, ...row } of rows) {
+      if (status === "removed") {
+        const { number } = row;
+        const end = this.ends.get(number);
+        if (end !== undefined) this.ends.set(number, { ...end, validUntilDay: null });
+        this.cards.delete(number);
+        continue;
+      }
+      const end = this.ends.get(row.number);
+      const holds = end === undefined || mayBecome(end.status, status);
+      if (!holds) this.ignored += 1;
+      const now = holds ? { ...row, status } : { ...row, ...end };
+      this.cards.set(row.number, now);
+      const { validUntilDay } = now;
+      if (now.status === "terminated" || now.status === "superseded")
+        this.ends.set(row.number, { status: now.status, validUntilDay });
+    }
+  }
+
+  get list(): ListCard[] {
+    return [...this.cards.values()];
+  }
+}
+
+function expectAnswers(index: Index, cards: readonly ListCard[]): void {
+  expect(index.cards).toBe(cards.length);
+  for (const number of NUMBERS) {
+    expect(index.byNumber(number)).toEqual(modelAnswer(cards, (one) => one.number === number));
+  }
+  for (const uid of UIDS) {
+    expect(index.byToken(uid, "whole")).toEqual(modelAnswer(cards, ({ uids }) => uids.includes(uid)));
+  }
+  for (const cut of CUT_UIDS) {
+    const first = modelAnswer(cards, ({ uids }) => uids.some((uid) => uid.startsWith(cut)));
+    const last = modelAnswer(cards, ({ uids }) => uids.some((uid) => uid.endsWith(cut)));
+    expect(index.byToken(cut, "first")).toEqual(first);
+    expect(index.byToken(cut, "last")).toEqual(last);
+  }
+}
+
+/** What comes of a delta over layers, of which all but the newest stay. */
+function takeDelta(
+  layers: readonly IndexImage[],
+  rows: readonly DeltaRow[],
+  { base, revision, cards }: { base: number; revision: number; cards: number },
+  corrections: readonly Correction[] = [],
+) {
+  const lower = layers.slice(0, Math.max(1, layers.length - 1));
+  const top = layers[lower.length] ?? null;
+  const session = new BuildSession({ lower, top, cuts: CUTS, corrections });
+  const order = { base, revision, publishedAtMs: null, cards };
+  const builder = session.builder(order);
+  builder.push(textOf(rows));
+  const outcome = builder.finish();
+  if (outcome.kind === "refused") return outcome;
+  session.take(order, outcome);
+  return { kind: "taken" as const, top: session.built.top!, lower, ignoredRows: outcome.ignoredRows };
+}
+
+function taken(...parameters: Parameters<typeof takeDelta>) {
+  const outcome = takeDelta(...parameters);
+  if (outcome.kind === "refused") throw new Error(outcome.why);
+  return outcome;
+}
+
+describe("deltas", () => {
+  it("come to what the whole lists come to, whatever they say, and however they are merged", () => {
+    // Before each delta: nothing, the newest layer is set among those that stay, or all layers are merged.
+    const anySteps = fc.array(fc.constantFrom("go", "freeze", "merge"), { minLength: 5, maxLength: 5 });
+    fc.assert(
+      fc.property(anyHistory, anySteps, ([first, ...later], steps) => {
+        const model = new Model();
+        model.take(first!);
+        let whole = indexOf(first!);
+        let lower = imagesOf(whole);
+        let top: IndexImage | null = null;
+        let before = first!;
+        later.forEach((list, i) => {
+          if (steps[i] !== "go" && top !== null) {
+            lower = [...lower, top];
+            top = null;
+          }
+          if (steps[i] === "merge") lower = [mergeLayers(lower, CUTS, true)];
+          const rows = deltaOf(before, list);
+          const order = { base: i + 1, revision: i + 2, publishedAtMs: null, cards: list.length };
+          const session = new BuildSession({ lower, top, cuts: CUTS, corrections: [] });
+          const builder = session.builder(order);
+          builder.push(textOf(rows));
+          const outcome = builder.finish();
+          if (outcome.kind === "refused") throw new Error(outcome.why);
+          session.take(order, outcome);
+          top = session.built.top!;
+          const ignoredBefore = model.ignored;
+          model.take(rows);
+          expect(outcome.ignoredRows).toBe(model.ignored - ignoredBefore);
+          whole = indexOf(list, whole, i + 2);
+          before = list;
+          const layers = [...lower, top];
+          expectAnswers(new Index(...layers), model.list);
+          expectAnswers(whole, model.list);
+          const merged = mergeLayers(layers, [], true);
+          expectAnswers(new Index(merged), model.list);
+          expect(merged.parts.numbers.cells).toHaveLength(imagesOf(whole)[0]!.parts.numbers.cells.length);
+        });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("may be applied at their base and at any revision after it", () => {
+    fc.assert(
+      fc.property(anyHistory, fc.nat(), fc.nat(), (said, from, at) => {
+        // What a centre publishes obeys the rule.
+        const model = new Model();
+        const lists = said.map((list) => {
+          model.take(deltaOf(model.list, list));
+          return model.list;
+        });
+        const revision = lists.length - 1;
+        const held = at % revision;
+        const base = from % (held + 1);
+        const rows = deltasBetween(lists.slice(base));
+        const layers = imagesOf(indexOf(lists[held]!, null, held));
+        const cards = lists[revision]!.length;
+        const { top, lower } = taken(layers, rows, { base, revision, cards });
+        expectAnswers(new Index(...lower, top), lists[revision]!);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("are refused when they do not leave as many cards as their signed description says", () => {
+    const layers = imagesOf(indexOf([card(NUMBERS[0]!), card(NUMBERS[1]!)]));
+    const rows = [removed(NUMBERS[0]!), removed(NUMBERS[2]!), card(NUMBERS[3]!)];
+    expect(takeDelta(layers, rows, { base: 1, revision: 2, cards: 3 })).toEqual({
+      kind: "refused",
+      name: "wrong-count",
+      why: "it leaves 2 cards, its signed description says 3",
+    });
+    expect(takeDelta(layers, rows, { base: 1, revision: 2, cards: 2 }).kind).toBe("taken");
+  });
+
+  it("are refused when they name a card twice, by their rows", () => {
+    const layers = imagesOf(indexOf([card(NUMBERS[0]!)]));
+    const rows = [card(NUMBERS[1]!), card(NUMBERS[0]!), removed(NUMBERS[1]!)];
+    expect(takeDelta(layers, rows, { base: 1, revision: 2, cards: 1 })).toEqual({
+      kind: "refused",
+      name: "bad-row",
+      why: "row 4: the same card number as row 2",
+    });
+  });
+});
+
+describe("a correction", () => {
+  const [number] = NUMBERS as [string];
+  const packed = 27e10 + 2401e6 + 1;
+  const ended = imagesOf(indexOf([card(number, "terminated")], null, 5));
+
+  it.each([
+    [7, "active", 0],
+    [6, "active", 0],
+    [5, "terminated", 1],
+    [8, "terminated", 1],
+  ])("for revision %i leaves the card %s after 5 to 7", (revision, status, ignoredRows) => {
+    const order = { base: 5, revision: 7, cards: 1 };
+    const outcome = taken(ended, [card(number, "active")], order, [{ packed, revision }]);
+    expect(outcome.ignoredRows).toBe(ignoredRows);
+    expect(new Index(...outcome.lower, outcome.top).byNumber(number)).toMatchObject({ card: { status } });
+  });
+
+  it("of a card that was taken off leaves nothing to be remembered", () => {
+    const corrections = [{ packed, revision: 6 }];
+    const off = taken(ended, [removed(number)], { base: 5, revision: 6, cards: 0 }, corrections);
+    const on = taken([...off.lower, off.top], [card(number)], { base: 6, revision: 7, cards: 1 });
+    expect(on.ignoredRows).toBe(0);
+    expect(new Index(...on.lower, on.top).byNumber(number)).toMatchObject({ card: { status: "active" } });
+  });
+
+  it("does not undo what comes after it", () => {
+    const corrections = [{ packed, revision: 6 }];
+    const off = taken(ended, [card(number, "superseded")], { base: 5, revision: 6, cards: 1 }, corrections);
+    const layers = [...off.lower, off.top];
+    const on = taken(layers, [card(number)], { base: 6, revision: 7, cards: 1 }, corrections);
+    expect(on.ignoredRows).toBe(1);
+  });
+
+  it("counts for a whole list, too", () => {
+    expect(outcomeOf([card(number)], indexOf([card(number, "terminated")]))).toMatchObject({
+      ignoredRows: 1,
+    });
+    const session = new BuildSession({
+      lower: ended,
+      top: null,
+      cuts: [],
+      corrections: [{ packed, revision: 6 }],
+    });
+    const builder = session.builder({ base: null, revision: 6, publishedAtMs: null, cards: 1 });
+    builder.push(textOf([card(number)]));
+    expect(builder.finish()).toMatchObject({ ignoredRows: 0 });
+  });
+});
+
+/** A delta over several lists: of each card that changed after the first, how it is in the last. */
+function deltasBetween(lists: readonly ListCard[][]): DeltaRow[] {
+  const last = new Map(lists.at(-1)!.map((one) => [one.number, one]));
+  const numbers = new Set<string>();
+  for (let i = 1; i < lists.length; i++) {
+    for (const { number } of deltaOf(lists[i - 1]!, lists[i]!)) numbers.add(number);
+  }
+  return [...numbers].map((number) => last.get(number) ?? removed(number));
+}
