@@ -1,0 +1,255 @@
+/**
+ * Reading the journal back: from a sequence on (the outbox), the last lines, a period (exports), and whole, to prove
+ * its chain. Segments that cannot hold what is asked for are not opened, or not beyond their first line.
+ */
+import type { DiskFile, Files } from "../drivers/ports.ts";
+import {
+  BEFORE_FIRST,
+  claimedSeq,
+  dayOf,
+  type Entry,
+  entryOf,
+  follows,
+  type Head,
+  listSegments,
+  type Segment,
+  scan,
+} from "./journal-segments.ts";
+
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * Lines from `fromSeq` to `toSeq`, in order. What is damaged or no longer there is passed over: a reader sees it by
+ * the gap in the sequence.
+ */
+export async function* readEntries(
+  files: Files,
+  dir: string,
+  fromSeq: number,
+  toSeq: number,
+): AsyncGenerator<Entry> {
+  for (const segment of await listSegments(files, dir)) {
+    if (segment.lastSeq < fromSeq) continue;
+    if (segment.firstSeq > toSeq) return;
+    yield* entriesIn(files, segment, fromSeq, toSeq);
+  }
+}
+
+/** The last `count` lines, in order. */
+export async function readLast(files: Files, dir: string, count: number): Promise<Entry[]> {
+  let last: Entry[] = [];
+  for (const segment of (await listSegments(files, dir)).reverse()) {
+    if (last.length >= count) break;
+    const entries: Entry[] = [];
+    for await (const entry of entriesIn(files, segment)) {
+      entries.push(entry);
+      if (entries.length > count) entries.shift();
+    }
+    last = [...entries, ...last].slice(-count);
+  }
+  return last;
+}
+
+/** Lines of the days (UTC, by their own time) that `fromMs` to `toMs` touch, in the order they were written. */
+export async function* readPeriod(
+  files: Files,
+  dir: string,
+  fromMs: number,
+  toMs: number,
+): AsyncGenerator<Entry> {
+  for (const segment of await listSegments(files, dir)) {
+    const first = await firstEntry(files, segment);
+    const dayMs = first === null ? Number.NaN : Date.parse(dayOf(first.line));
+    const isOutside = dayMs > toMs || dayMs + DAY_MS <= fromMs;
+    if (!isOutside) yield* entriesIn(files, segment);
+  }
+}
+
+/** The first line of a segment that can be read. */
+export async function firstEntry(files: Files, segment: Segment): Promise<Entry | null> {
+  for await (const entry of entriesIn(files, segment)) return entry;
+  return null;
+}
+
+async function* entriesIn(
+  files: Files,
+  segment: Segment,
+  fromSeq = segment.firstSeq,
+  toSeq = segment.lastSeq,
+): AsyncGenerator<Entry> {
+  const endSeq = Math.min(toSeq, segment.lastSeq);
+  const file = await openUnlessDropped(files, segment);
+  if (file === null) return;
+  try {
+    for await (const piece of scan(file)) {
+      if (claimedSeq(piece) < fromSeq) continue;
+      const entry = entryOf(piece);
+      if (entry === null) continue;
+      if (entry.line.seq > endSeq) return;
+      if (entry.line.seq >= fromSeq) yield entry;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Null: retention dropped it between the listing and here; its lines were acknowledged and old. */
+async function openUnlessDropped(files: Files, segment: Segment): Promise<DiskFile | null> {
+  try {
+    return await files.open(segment.path, "read");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+// ---------------------------------------------------------------- a reader that keeps its place
+
+/** What can be read of the sequences up to `throughSeq`; what is not among `entries` is damaged or gone. */
+export interface Batch {
+  entries: readonly Entry[];
+  throughSeq: number;
+}
+
+/** Reads on where it stopped, so that a long backlog is read once, a few lines in memory at a time. */
+export class BacklogReader {
+  readonly #files: Files;
+  readonly #dir: string;
+  #place: Place | null = null;
+  #isClosed = false;
+
+  constructor(files: Files, dir: string) {
+    this.#files = files;
+    this.#dir = dir;
+  }
+
+  /** Up to `countMax` lines from `fromSeq` on, none past `headSeq`. Rejects when the disk cannot be read. */
+  async read(fromSeq: number, headSeq: number, countMax: number): Promise<Batch> {
+    // Taken out while it is used: two reads at once never share a place, and one that fails is not gone on with.
+    const kept = this.#place;
+    this.#place = null;
+    const isHere = kept !== null && kept.nextSeq === fromSeq;
+    if (!isHere) leave(kept);
+    const place = isHere ? kept : this.#placeAt(fromSeq, headSeq);
+    const entries: Entry[] = [];
+    while (entries.length < countMax) {
+      const { value, done } = await place.entries.next();
+      if (done === true) return { entries, throughSeq: place.toSeq };
+      entries.push(value);
+      place.nextSeq = value.line.seq + 1;
+    }
+    leave(this.#place);
+    this.#place = place;
+    if (this.#isClosed) this.close();
+    return { entries, throughSeq: place.nextSeq - 1 };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    leave(this.#place);
+    this.#place = null;
+  }
+
+  #placeAt(nextSeq: number, toSeq: number): Place {
+    return { nextSeq, toSeq, entries: readEntries(this.#files, this.#dir, nextSeq, toSeq) };
+  }
+}
+
+interface Place {
+  nextSeq: number;
+  toSeq: number;
+  entries: AsyncGenerator<Entry>;
+}
+
+/** Closes its file, whenever the disk answers. */
+function leave(place: Place | null): void {
+  place?.entries.return(undefined).catch(() => undefined);
+}
+
+// ---------------------------------------------------------------- the proof
+
+export interface Fault {
+  segment: string;
+  /** The sequence that should stand there. */
+  seq: number;
+  what: string;
+}
+
+export interface Verdict {
+  lines: number;
+  firstSeq: number | null;
+  head: Head | null;
+  faults: Fault[];
+  /** Bytes that are no part of the chain and no fault: abandoned tails, and an unfinished last line. */
+  ignoredBytes: number;
+}
+
+const PROGRESS_LINES = 10_000;
+/** Faults listed; further ones would say no more. */
+const FAULTS_MAX = 100;
+
+/**
+ * Proves the chain: every line follows the one before it by sequence and hash. It does not prove that nothing was
+ * cut off at the end, that the very last line is unchanged, nor what came before the oldest line that is kept.
+ * `progress` is told lines as they go by.
+ */
+export async function verifyJournal(
+  files: Files,
+  dir: string,
+  progress: (lines: number) => void,
+): Promise<Verdict> {
+  const verdict: Verdict = { lines: 0, firstSeq: null, head: null, faults: [], ignoredBytes: 0 };
+  // Null: what was before is unknown, and not ours to judge.
+  let head: Head | null = null;
+  for (const [index, segment] of (await listSegments(files, dir)).entries()) {
+    const file = await openUnlessDropped(files, segment);
+    if (file === null) continue;
+    if (index === 0 && segment.firstSeq === BEFORE_FIRST.seq + 1) head = BEFORE_FIRST;
+    try {
+      head = await verifySegment(file, segment, head, verdict, progress);
+    } finally {
+      await file.close();
+    }
+  }
+  return verdict;
+}
+
+/** Adds to `verdict`, and returns the head that the next segment must follow. */
+async function verifySegment(
+  file: DiskFile,
+  segment: Segment,
+  before: Head | null,
+  verdict: Verdict,
+  progress: (lines: number) => void,
+): Promise<Head | null> {
+  const fault = (seq: number, what: string): void => {
+    if (verdict.faults.length < FAULTS_MAX) verdict.faults.push({ segment: segment.path, seq, what });
+  };
+  let head = before;
+  if (head !== null && segment.firstSeq > head.seq + 1) {
+    fault(head.seq + 1, `lines ${head.seq + 1} to ${segment.firstSeq - 1} are missing`);
+    head = null;
+  }
+  const linesBefore = verdict.lines;
+  for await (const piece of scan(file)) {
+    const expected: number = head === null ? segment.firstSeq : head.seq + 1;
+    if (expected > segment.lastSeq || (piece.unfinished && segment.lastSeq === Number.POSITIVE_INFINITY)) {
+      verdict.ignoredBytes += piece.lengthBytes;
+      continue;
+    }
+    const entry = entryOf(piece);
+    if (entry === null) fault(expected, "is not a journal line");
+    else if (entry.line.seq !== expected)
+      fault(expected, `line ${entry.line.seq} stands where ${expected} should`);
+    else if (head !== null && !follows(entry.line, head))
+      fault(expected, "does not carry the hash of the line before: that line, or this one, was changed");
+    verdict.lines += 1;
+    if (verdict.lines % PROGRESS_LINES === 0) progress(verdict.lines);
+    if (entry === null) continue;
+    head = { seq: entry.line.seq, chain: entry.chain };
+    verdict.head = head;
+    verdict.firstSeq ??= entry.line.seq;
+  }
+  if (verdict.lines === linesBefore) fault(segment.firstSeq, "is gone: a segment is never empty");
+  return head;
+}

@@ -1,0 +1,341 @@
+/**
+ * The outbox: sends every event to the broker, in sequence, until it is acknowledged (CONTRACT 7). The journal is
+ * its queue; all it keeps is a cursor: the sequence up to which everything is acknowledged.
+ *
+ * Several events are on their way at once, in order. When one is refused or lost a new round begins at the first
+ * that was not acknowledged: an event may come twice, under the same id, and is never passed over; from the one that was
+ * refused on, everything comes in order again. Events that are not on disk (`volatile`) go after all that are.
+ */
+import type { BrokerSession, Clock, Files, Log, PublishOutcome, Random, Timer } from "../drivers/ports.ts";
+import type { VolatileRecord } from "./journal.ts";
+import type { Batch } from "./journal-reader.ts";
+import type { Entry } from "./journal-segments.ts";
+import { type CloudEvent, eventOfLine, eventOfVolatile, hashLine, type Sender } from "./record.ts";
+import { within } from "./within.ts";
+import { wordsOf } from "./words.ts";
+
+/** Events on their way at once; more gains nothing over a local network and would be sent again after a break. */
+const WINDOW_EVENTS_MAX = 128;
+/** The retained states are sent beside the events, one at a time. */
+const STATE_MESSAGES = 1;
+/** The cursor is written down this often at most: after a crash, what was acknowledged since is sent again. */
+const CURSOR_SAVE_MS = 1_000;
+const BACKOFF_MIN_MS = 1_000;
+const BACKOFF_MAX_MS = 60_000;
+/** Events that are not on disk, kept for sending, at about 1 KiB each. The oldest go first. */
+const VOLATILE_EVENTS_MAX = 20_000;
+const CURSOR_BYTES_MAX = 1_024;
+/** How long a stop waits for a disk that does not answer; what is not written down is sent again. */
+const STOP_MS = 2_000;
+
+/** What the outbox asks of the journal. */
+export interface OutboxSource {
+  readonly headSeq: number;
+  entriesFrom(fromSeq: number, countMax: number): Promise<Batch>;
+  acknowledge(seq: number): void;
+}
+
+export interface OutboxState {
+  /** Events that no broker has acknowledged. */
+  unsent: number;
+  acknowledgedSeq: number;
+  /** Why the first unsent event was not taken, while it is not. */
+  refused: string | null;
+}
+
+export interface OutboxWorld {
+  clock: Clock;
+  random: Random;
+  files: Files;
+  log: Log;
+  publish(event: CloudEvent): Promise<PublishOutcome>;
+}
+
+export class Outbox {
+  readonly #settings: { cursorPath: string; sender: Sender };
+  readonly #world: OutboxWorld;
+  readonly #changed: () => void;
+  #source: OutboxSource | null = null;
+  #session: BrokerSession | null = null;
+  #isStopped = false;
+
+  #acknowledgedSeq = 0;
+  #savedSeq = 0;
+  #saveTimer: Timer | null = null;
+  #saving: Promise<void> | null = null;
+  /** The cursor could not be written, and that has been said. */
+  #saveFails = false;
+
+  /** Raised whenever sending begins anew; answers to an older round no longer count. */
+  #round = 0;
+  #nextSeq = 1;
+  #ready: Entry[] = [];
+  #reading = false;
+  /** What this round has passed, in order, back to the first that is not acknowledged. */
+  #inFlight: { seq: number; acknowledged: boolean }[] = [];
+  /** Messages the broker has not answered, of older rounds too: it counts them all. */
+  #unanswered = 0;
+  #volatile: VolatileRecord[] = [];
+  #sendingVolatile = false;
+  /** Set from a refusal until something is taken again; meanwhile one event goes at a time. */
+  #refusal: { why: string; backoffMs: number } | null = null;
+  #backoff: Timer | null = null;
+
+  /** `changed`: the state may have changed. */
+  constructor(settings: { cursorPath: string; sender: Sender }, world: OutboxWorld, changed: () => void) {
+    this.#settings = settings;
+    this.#world = world;
+    this.#changed = changed;
+  }
+
+  /** Reads the cursor. One that cannot be read counts as none: events are sent again rather than not at all. */
+  async load(): Promise<number> {
+    const { files, log } = this.#world;
+    const path = this.#settings.cursorPath;
+    try {
+      this.#acknowledgedSeq = await readCursor(files, path);
+    } catch (error) {
+      log.warn("the outbox's cursor cannot be read: events are sent again", { path, why: wordsOf(error) });
+    }
+    this.#savedSeq = this.#acknowledgedSeq;
+    return this.#acknowledgedSeq;
+  }
+
+  start(source: OutboxSource): void {
+    this.#source = source;
+    source.acknowledge(this.#acknowledgedSeq);
+    this.#beginRound();
+  }
+
+  get state(): OutboxState {
+    const journaled = Math.max(0, (this.#source?.headSeq ?? 0) - this.#acknowledgedSeq);
+    return {
+      unsent: journaled + this.#volatile.length,
+      acknowledgedSeq: this.#acknowledgedSeq,
+      refused: this.#refusal?.why ?? null,
+    };
+  }
+
+  connected(session: BrokerSession): void {
+    this.#session = session;
+    // A broker that refuses is not asked more often because it also hangs up.
+    if (this.#refusal === null) this.#rest(0);
+    this.#beginRound();
+  }
+
+  disconnected(): void {
+    this.#session = null;
+    this.#beginRound();
+  }
+
+  /** Lines were synced. Those that were kept here as volatile go the way of the journal now. */
+  synced(entries: readonly Entry[]): void {
+    const ids = new Set(entries.flatMap(({ line }) => (line.id === undefined ? [] : [line.id])));
+    if (ids.size > 0) this.#volatile = this.#volatile.filter(({ id }) => !ids.has(id));
+    this.#pump();
+  }
+
+  volatile(record: VolatileRecord): void {
+    this.#volatile.push(record);
+    if (this.#volatile.length > VOLATILE_EVENTS_MAX) this.#volatile.shift();
+    this.#pump();
+  }
+
+  /** Writes the cursor down, if the disk lets it. What is not acknowledged is sent after the next start. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.disconnected();
+    this.#backoff?.cancel();
+    this.#saveTimer?.cancel();
+    await within(this.#world.clock, STOP_MS, this.#saveLast());
+  }
+
+  // ---------------------------------------------------------------- sending
+
+  #beginRound(): void {
+    this.#round += 1;
+    this.#nextSeq = this.#acknowledgedSeq + 1;
+    this.#ready = [];
+    this.#inFlight = [];
+    this.#sendingVolatile = false;
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#session === null || this.#source === null || this.#backoff !== null) return;
+    const windowMax =
+      this.#refusal === null
+        ? Math.min(WINDOW_EVENTS_MAX, Math.max(1, this.#session.receiveMaximum - STATE_MESSAGES))
+        : 1;
+    while (this.#unanswered < windowMax && this.#inFlight.length < WINDOW_EVENTS_MAX) {
+      const entry = this.#ready.shift();
+      if (entry === undefined) return this.#refill(this.#source);
+      this.#sendEntry(entry);
+    }
+  }
+
+  #sendEntry({ line, chain }: Entry): void {
+    const flight = { seq: line.seq, acknowledged: false };
+    this.#inFlight.push(flight);
+    this.#send(eventOfLine(line, chain, this.#settings.sender), () => {
+      flight.acknowledged = true;
+      this.#settleFlights();
+    });
+  }
+
+  /** One at a time, and only when everything in the journal is acknowledged. */
+  #sendVolatile(): void {
+    const record = this.#volatile[0];
+    if (record === undefined || this.#sendingVolatile || this.#inFlight.length > 0) return;
+    this.#sendingVolatile = true;
+    this.#send(eventOfVolatile(record.id, record.draft, this.#settings.sender), () => {
+      this.#sendingVolatile = false;
+      // It may have gone the way of the journal meanwhile.
+      if (this.#volatile[0] === record) this.#volatile.shift();
+      this.#changed();
+    });
+  }
+
+  /** `taken`: what follows from the broker's acknowledgement, as long as this round lasts. */
+  #send(event: CloudEvent, taken: () => void): void {
+    const round = this.#round;
+    this.#unanswered += 1;
+    this.#world.publish(event).then((outcome) => {
+      this.#unanswered -= 1;
+      if (round === this.#round) {
+        if (outcome.kind !== "acknowledged") return this.#notTaken(event.id, outcome);
+        this.#refusal = null;
+        taken();
+      }
+      this.#pump();
+    });
+  }
+
+  /** The cursor passes an event only when everything before it is acknowledged, in whatever order the answers come. */
+  #settleFlights(): void {
+    let passed = 0;
+    for (const { seq, acknowledged } of this.#inFlight) {
+      if (!acknowledged) break;
+      this.#moveTo(seq);
+      passed += 1;
+    }
+    this.#inFlight.splice(0, passed);
+  }
+
+  #refill(source: OutboxSource): void {
+    if (this.#reading) return;
+    if (this.#nextSeq > source.headSeq) return this.#sendVolatile();
+    const round = this.#round;
+    this.#reading = true;
+    source.entriesFrom(this.#nextSeq, WINDOW_EVENTS_MAX).then(
+      (batch) => {
+        this.#reading = false;
+        if (round === this.#round) this.#take(batch);
+        this.#pump();
+      },
+      (error: unknown) => {
+        this.#reading = false;
+        this.#world.log.error("the journal cannot be read; events wait", { why: wordsOf(error) });
+        this.#rest(BACKOFF_MAX_MS);
+        this.#beginRound();
+      },
+    );
+  }
+
+  #take({ entries, throughSeq }: Batch): void {
+    const last = entries.at(-1);
+    this.#ready = [...entries];
+    this.#nextSeq = (last?.line.seq ?? throughSeq) + 1;
+    if (last !== undefined) return;
+    // Lines that are damaged cannot be sent: they are passed in their turn, and the gap in the sequence tells of them.
+    this.#inFlight.push({ seq: throughSeq, acknowledged: true });
+    this.#settleFlights();
+  }
+
+  /** Begins again at the first event that is not acknowledged: after a refusal later and later, one at a time. */
+  #notTaken(id: string, outcome: Exclude<PublishOutcome, { kind: "acknowledged" }>): void {
+    if (outcome.kind === "lost") this.#rest(BACKOFF_MIN_MS);
+    else this.#refuse(id, outcome.why);
+    this.#beginRound();
+    this.#changed();
+  }
+
+  #refuse(id: string, why: string): void {
+    if (this.#refusal === null)
+      this.#world.log.warn("the broker refuses an event; it stays first", { id, why });
+    const backoffMs = Math.min((this.#refusal?.backoffMs ?? BACKOFF_MIN_MS / 2) * 2, BACKOFF_MAX_MS);
+    this.#refusal = { why, backoffMs };
+    this.#rest(backoffMs * (0.5 + this.#world.random.fraction() / 2));
+  }
+
+  /** Sends nothing for so long; 0 ends a rest. */
+  #rest(delayMs: number): void {
+    this.#backoff?.cancel();
+    this.#backoff = null;
+    if (delayMs === 0 || this.#isStopped) return;
+    this.#backoff = this.#world.clock.after(delayMs, () => {
+      this.#backoff = null;
+      this.#beginRound();
+    });
+  }
+
+  // ---------------------------------------------------------------- cursor
+
+  #moveTo(seq: number): void {
+    if (seq <= this.#acknowledgedSeq) return;
+    this.#acknowledgedSeq = seq;
+    this.#changed();
+    this.#saveSoon();
+  }
+
+  #saveSoon(): void {
+    if (this.#saveTimer !== null || this.#saving !== null || this.#isStopped) return;
+    this.#saveTimer = this.#world.clock.after(CURSOR_SAVE_MS, () => {
+      this.#saveTimer = null;
+      this.#saving = this.#save().finally(() => {
+        this.#saving = null;
+        if (this.#savedSeq !== this.#acknowledgedSeq) this.#saveSoon();
+      });
+    });
+  }
+
+  async #saveLast(): Promise<void> {
+    await this.#saving;
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    const seq = this.#acknowledgedSeq;
+    if (seq === this.#savedSeq) return;
+    try {
+      await this.#world.files.replace(this.#settings.cursorPath, Buffer.from(cursorText(seq)));
+      this.#savedSeq = seq;
+      this.#saveFails = false;
+      this.#source?.acknowledge(seq);
+    } catch (error) {
+      if (this.#saveFails) return;
+      this.#saveFails = true;
+      const message = "the outbox's cursor could not be written: after a restart events are sent again";
+      this.#world.log.warn(message, { why: wordsOf(error) });
+    }
+  }
+}
+
+/** The sequence up to which everything is acknowledged; 0 where there is no cursor. Rejects where it cannot be read. */
+export async function readCursor(files: Files, path: string): Promise<number> {
+  const bytes = await files.read(path, CURSOR_BYTES_MAX);
+  return bytes === null ? 0 : cursorOf(Buffer.from(bytes).toString("utf8"));
+}
+
+/** With a check: a digit that changed on the disk must not pass events over that were never sent. */
+function cursorText(acknowledged: number): string {
+  return `${JSON.stringify({ acknowledged, sha256: hashLine(String(acknowledged)) })}\n`;
+}
+
+/** Throws where the text is not one that `cursorText` wrote. */
+function cursorOf(text: string): number {
+  const { acknowledged } = JSON.parse(text) as { acknowledged: unknown };
+  if (!Number.isSafeInteger(acknowledged) || cursorText(Number(acknowledged)) !== text)
+    throw new Error("it is damaged");
+  return Number(acknowledged);
+}
