@@ -1,0 +1,204 @@
+/** A console with rooms made up for it, on a free port; and what tests ask of it. */
+import { type IncomingMessage, request } from "node:http";
+import { type ConsoleSettings, createConsole } from "../../daemon/console/console.ts";
+import type { ConsoleRooms } from "../../daemon/console/routes.ts";
+import type { TapView } from "../../daemon/gateway.ts";
+import type { LookupAnswer } from "../../daemon/lookup.ts";
+import { TEXTS } from "../../daemon/reasons.ts";
+import { type CloudEvent, eventOfLine } from "../../daemon/record.ts";
+import type { Status } from "../../daemon/status.ts";
+import type { Log } from "../../drivers/ports.ts";
+import { SimClock } from "../sim/clock.ts";
+
+export const CARD = "BB-1234-567890";
+export const MASKED = "BB-…-567890";
+export const TOKEN = "uid:04A1B2C3D4E5F6";
+const SINCE = "2026-11-22T06:58:12.345Z";
+
+export function wellStatus(): Status {
+  return {
+    gateway: "gate-07",
+    site: "slussen",
+    version: "0.1.0",
+    boot: "7b1c",
+    since: SINCE,
+    clockTrusted: true,
+    list: { revision: 120, cards: 1_000, publishedAt: SINCE, refreshedAt: SINCE, freshness: "fresh" },
+    readers: { "north-in-1": readerState("up"), office: readerState("down", `no device, last card ${CARD}`) },
+    siteList: { blocked: 2, allowed: 0, fault: null },
+    relays: { "north-in": { state: "up", since: SINCE, why: null } },
+    accessPoints: [{ id: "north-in", direction: "entry", readers: ["north-in-1"] }],
+    outbox: { unsent: 3, acknowledgedSeq: 120, refused: null },
+    journal: { bytes: 4_096, maxBytes: 2 ** 31, warning: false, state: "well", headSeq: 123 },
+    broker: { state: "up", url: "mqtt://127.0.0.1:1883", protocol: "5.0", why: null },
+  };
+}
+
+function readerState(state: "up" | "down", why: string | null = null) {
+  return { state, since: SINCE, why, model: null, taps: 7, misreads: 1, earlyRemovals: 2, dropped: 0 };
+}
+
+/** The tap of a sequence, as the journal holds it. */
+export function tapEvent(seq: number): CloudEvent {
+  const data = {
+    accessPoint: "north-in",
+    direction: "entry",
+    reader: "north-in-1",
+    card: seq % 2 === 0 ? CARD : null,
+    credential: { kind: "number", assurance: "number" },
+    granted: seq % 2 === 0,
+    reason: seq % 2 === 0 ? "granted" : "malformed",
+    list: { revision: 120, ageSeconds: 35, freshness: "fresh" },
+    clock: { trusted: true, boot: "7b1c", uptimeMs: 123_456 },
+  };
+  const line = {
+    seq,
+    prev: "0".repeat(64),
+    batch: seq,
+    type: "grindvakt.tap.v1",
+    subject: "north-in",
+  } as const;
+  return eventOfLine({ ...line, time: SINCE, data }, "a".repeat(64), { gateway: "gate-07", site: "slussen" });
+}
+
+export function tapView(card: string | null = CARD): TapView {
+  const decision = { granted: true, reason: "granted", card, passbackViolated: false } as const;
+  return { accessPoint: "north-in", reader: "north-in-1", time: SINCE, decision };
+}
+
+function lookUp(text: string): LookupAnswer {
+  const isKnown = text === TOKEN || text.replace(/\W/g, "").toUpperCase() === "BB1234567890";
+  const reason = isKnown ? "granted" : "unknown";
+  return {
+    card: isKnown ? CARD : null,
+    status: isKnown ? "active" : null,
+    validUntil: isKnown ? "2028-06-30" : null,
+    granted: isKnown,
+    reason,
+    texts: { ...TEXTS[reason] },
+    list: wellStatus().list,
+  };
+}
+
+/** Rooms with `journaled` taps, and the presentations that they were handed. */
+export function makeRooms(journaled = 100) {
+  const presented: { reader: string; credential: string }[] = [];
+  const rooms: ConsoleRooms = {
+    status: wellStatus,
+    taps: async (limit, before) => {
+      const last = before === null ? journaled : Math.min(journaled, before - 1);
+      return Array.from({ length: Math.min(limit, last) }, (_, index) => tapEvent(last - index));
+    },
+    present: (reader, credential) => {
+      if (reader !== "office") return `${reader} is no virtual reader`;
+      presented.push({ reader, credential });
+      return null;
+    },
+    lookup: lookUp,
+  };
+  return { rooms, presented };
+}
+
+export interface House {
+  url: string;
+  port: number;
+  clock: SimClock;
+  /** What was logged, as `level message`. */
+  logged: string[];
+  presented: { reader: string; credential: string }[];
+  tapped(view: TapView): void;
+  stop(): Promise<void>;
+}
+
+export async function openHouse(
+  settings: Partial<ConsoleSettings> = {},
+  rooms: Partial<ConsoleRooms> = {},
+): Promise<House> {
+  const clock = new SimClock();
+  const logged: string[] = [];
+  const made = makeRooms();
+  const console = createConsole(
+    { host: "127.0.0.1", port: 0, password: null, tls: null, ...settings },
+    { clock, log: recordingLog(logged) },
+    { ...made.rooms, ...rooms },
+  );
+  const { url } = await console.start();
+  return {
+    url,
+    port: Number(new URL(url).port),
+    clock,
+    logged,
+    presented: made.presented,
+    tapped: (view) => console.tapped(view),
+    stop: () => console.stop(),
+  };
+}
+
+export function recordingLog(lines: string[]): Log {
+  const at =
+    (level: string) =>
+    (message: string): void => {
+      lines.push(`${level} ${message}`);
+    };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+export function postJson(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return fetch(url, {
+    method: "POST",
+    body: text,
+    headers: { "content-type": "application/json", ...headers },
+  });
+}
+
+export function basic(password: string): Record<string, string> {
+  return { authorization: `Basic ${Buffer.from(`anybody:${password}`).toString("base64")}` };
+}
+
+/** A request with headers that `fetch` would not send. */
+export function rawRequest(
+  port: number,
+  headers: Record<string, string>,
+  { path = "/api/status", host = "127.0.0.1" } = {},
+): Promise<{ status: number; body: string }> {
+  return new Promise((done, fail) => {
+    const ask = request({ host, port, path, headers, setHost: false }, (reply: IncomingMessage) => {
+      let body = "";
+      reply.setEncoding("utf8");
+      reply.on("data", (text: string) => {
+        body += text;
+      });
+      reply.on("end", () => done({ status: reply.statusCode ?? 0, body }));
+    });
+    ask.on("error", fail);
+    ask.end();
+  });
+}
+
+export interface Message {
+  event: string;
+  data: Record<string, unknown>;
+}
+
+/** Reads server-sent events one after the other; ends with the stream. */
+export async function* readMessages(response: Response): AsyncGenerator<Message> {
+  let carry = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body!) {
+    const blocks = (carry + decoder.decode(bytes as Uint8Array, { stream: true })).split("\n\n");
+    carry = blocks.pop()!;
+    for (const block of blocks) {
+      const fields = Object.fromEntries(
+        block
+          .split("\n")
+          .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+      );
+      if (fields.event !== undefined) yield { event: fields.event, data: JSON.parse(fields.data!) };
+    }
+  }
+}
