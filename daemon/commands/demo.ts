@@ -1,0 +1,122 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { parseConfiguration } from "../../config/load.ts";
+import type { Configuration } from "../../config/schema.ts";
+import { startEmbeddedBroker } from "../../drivers/broker-embedded.ts";
+import { createLog } from "../../drivers/log.ts";
+import { READER_TYPES, RELAY_TYPES } from "../../drivers/registry.ts";
+import { createSystem } from "../../drivers/system.ts";
+import { cardRows, publishCards } from "../../sync/publish.ts";
+import { initFeed } from "../../sync/publish-feed.ts";
+import type { TapView } from "../gateway.ts";
+import { startDaemon } from "../main.ts";
+import { TEXTS } from "../reasons.ts";
+import { centreWorld } from "./centre.ts";
+import { demoCards, SHOWCASE } from "./demo-cards.ts";
+import { listen, startDemoHub } from "./demo-hub.ts";
+import { untilTold } from "./run.ts";
+import { paint, print } from "./terms.ts";
+
+const BROKER_PORT = 1883;
+const CONSOLE_PORT = 8606;
+const READER_PORT = 4001;
+
+export function demoCommand(): Command {
+  return new Command("demo")
+    .description(
+      "the whole gateway in one process: broker, signed sample feed, a reader to send cards to; Ctrl-C ends it",
+    )
+    .action(async () => {
+      // Listened to from the first moment, so that Ctrl-C while it starts leaves nothing behind either.
+      const told = untilTold((error) => process.stderr.write(`grindvakt: ${String(error)}\n`));
+      const folder = await mkdtemp(join(tmpdir(), "grindvakt-demo-"));
+      try {
+        await demo(folder, told);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+      process.exit(0);
+    });
+}
+
+async function demo(folder: string, told: Promise<unknown>): Promise<void> {
+  const system = await createSystem();
+  const feed = join(folder, "feed");
+  const place = { dir: feed, keysDir: `${feed}.keys`, rootKeysDir: `${feed}.keys`, passphrase: null };
+  const centre = centreWorld(system);
+  await initFeed(place, "demo", centre);
+  const cards = demoCards(system.clock.wallMs());
+  await publishCards(place, cardRows(cards), { allowChange: 0, dryRun: false }, centre, () => undefined);
+
+  const broker = await startEmbeddedBroker({ port: BROKER_PORT });
+  const hub = await startDemoHub(READER_PORT);
+  const configuration = demoConfiguration(folder, {
+    broker: broker.url,
+    reader: hub.readerPort,
+    console: await freePort(CONSOLE_PORT),
+  });
+  const daemon = await startDaemon(configuration, { ...system, log: createLog("warn") }, printTap);
+  await daemon.refresh();
+
+  print(`Grindvakt demo: ${cards.length} made-up cards, list revision ${daemon.status().list.revision}`);
+  print(`  console   ${daemon.consoleUrl ?? "not open"}`);
+  print(`  broker    ${broker.url}   mosquitto_sub -p ${broker.port} -v -t 'grindvakt/#'`);
+  print(`  feed      ${feed}`);
+  print(`  reader    tcp://127.0.0.1:${hub.port}`);
+  print("");
+  print("Tap a card:");
+  for (const { card, reason } of SHOWCASE) {
+    print(`  printf '${card}\\r\\n' | nc -w 1 127.0.0.1 ${hub.port}   ${paint(`# ${reason}`, "dim")}`);
+  }
+  print("");
+  print("Ctrl-C ends the demo. Taps:");
+  await told;
+  await daemon.stop();
+  await hub.stop();
+  await broker.stop();
+  system.stop();
+  print("stopped");
+}
+
+function printTap({ time, accessPoint, reader, decision }: TapView): void {
+  const { granted, reason, card } = decision;
+  const word = paint(reason.padEnd(13), granted ? "green" : "red");
+  print(
+    `${time} ${accessPoint} ${reader} ${(card ?? "-").padEnd(14)} ${word} ${TEXTS[reason].sv} / ${TEXTS[reason].en}`,
+  );
+}
+
+function demoConfiguration(
+  folder: string,
+  ports: { broker: string; reader: number; console: number },
+): Configuration {
+  const text = `
+gateway: { id: demo, site: demo }
+dataDir: ./data
+cards: { feed: ./feed, root: ./feed/root.json, name: demo, refreshSeconds: 1 }
+readers:
+  - { id: north-in-1, driver: serial, port: "tcp://127.0.0.1:${ports.reader}", reads: card-number }
+  - { id: north-out-1, driver: virtual }
+accessPoints:
+  - { id: north-in, direction: entry, readers: [north-in-1], relay: { driver: virtual } }
+  - { id: north-out, direction: exit, readers: [north-out-1], relay: { driver: virtual } }
+mqtt: { urls: ["${ports.broker}"] }
+console: { listen: "127.0.0.1:${ports.console}" }
+`;
+  const loaded = parseConfiguration(text, folder, { readers: READER_TYPES, relays: RELAY_TYPES });
+  if (loaded.kind === "loaded") return loaded.configuration;
+  throw new Error(
+    `the demo's own configuration is wrong: ${loaded.faults.map(({ message }) => message).join("; ")}`,
+  );
+}
+
+/** `wanted`, or a free port when that one is taken. */
+async function freePort(wanted: number): Promise<number> {
+  const probe = createServer();
+  const port = await listen(probe, wanted).catch(() => listen(probe, 0));
+  await new Promise((done) => probe.close(done));
+  return port;
+}

@@ -1,0 +1,226 @@
+import { Command, InvalidArgumentError } from "commander";
+import type { Configuration } from "../../config/schema.ts";
+import type { System } from "../../drivers/system.ts";
+import { pathsOf } from "../house.ts";
+import { readEntries, readLast, readPeriod, verifyJournal } from "../journal-reader.ts";
+import type { Entry } from "../journal-segments.ts";
+import { readCursor } from "../outbox.ts";
+import { type CloudEvent, eventOfLine } from "../record.ts";
+import { createSiteTime } from "../site-time.ts";
+import { Exit } from "./exit.ts";
+import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
+
+const DAY_MS = 24 * 3_600_000;
+const FOLLOW_MS = 500;
+const LINES_DEFAULT = 10;
+
+export function journalCommand(): Command {
+  const journal = new Command("journal").description("prove, follow or export what was written down");
+  journal
+    .command("verify")
+    .description("prove the chain: no line changed, missing or out of order")
+    .requiredOption(...CONFIGURATION_OPTION)
+    .option("--json", "facts for a program")
+    .action(({ config, json }: Options) => withJournal(config, (site) => verify(site, json === true)));
+  journal
+    .command("tail")
+    .description("print the last lines and follow, until Ctrl-C")
+    .requiredOption(...CONFIGURATION_OPTION)
+    .option("-n, --lines <count>", "how many lines to begin with", wholeNumber, LINES_DEFAULT)
+    .option("--no-follow", "end after these lines")
+    .option("--json", "whole events, one a line")
+    .action(({ config, json, lines, follow }: Options & { lines: number; follow: boolean }) =>
+      withJournal(config, (site) => tail(site, lines, follow, json === true)),
+    );
+  journal
+    .command("export")
+    .description("events of a period, for an inspector, on standard output")
+    .requiredOption(...CONFIGURATION_OPTION)
+    .option("--from <day>", "first day, YYYY-MM-DD in the site's time zone", day)
+    .option("--to <day>", "last day, inclusive", day)
+    .option("--format <format>", "ndjson (whole events) or csv (taps)", format, "ndjson")
+    .action(({ config, ...period }: Options & Period) =>
+      withJournal(config, (site) => exportPeriod(site, period)),
+    );
+  return journal;
+}
+
+interface Options {
+  config: string;
+  json?: true;
+}
+
+interface Period {
+  from?: number;
+  to?: number;
+  format: "ndjson" | "csv";
+}
+
+interface Site extends System {
+  configuration: Configuration;
+  dir: string;
+}
+
+function withJournal(config: string, act: (site: Site) => Promise<void>): Promise<void> {
+  return withSite(config, (configuration, system) =>
+    act({ ...system, configuration, dir: pathsOf(configuration.dataDir).journal }),
+  );
+}
+
+// ---------------------------------------------------------------- verify
+
+async function verify({ files, dir, configuration }: Site, json: boolean): Promise<void> {
+  const isWatched = process.stderr.isTTY === true && !json;
+  // Before the journal, which a running daemon goes on with. A cursor that cannot be read proves nothing.
+  const acknowledged = await readCursor(files, pathsOf(configuration.dataDir).cursor).catch(() => 0);
+  const verdict = await verifyJournal(files, dir, (lines) => {
+    if (isWatched) process.stderr.write(`\r${lines} lines`);
+  });
+  if (isWatched) process.stderr.write("\r\u001b[K");
+  const { lines, firstSeq, head, faults, ignoredBytes } = verdict;
+  // A chain does not show that its end was cut off; the broker's acknowledgements do.
+  const lastSeq = head?.seq ?? 0;
+  if (lastSeq < acknowledged)
+    faults.push({
+      segment: dir,
+      seq: lastSeq + 1,
+      what: `lines ${lastSeq + 1} to ${acknowledged}, which the broker has, are missing`,
+    });
+  if (json)
+    printJson({ ok: faults.length === 0 && head !== null, lines, firstSeq, head, faults, ignoredBytes });
+  else {
+    for (const { segment, seq, what } of faults) print(paint(`${segment}: line ${seq}: ${what}`, "red"));
+    const range = `${firstSeq} to ${head?.seq}, head ${head?.chain}`;
+    if (faults.length === 0 && head !== null)
+      print(`${lines} lines, ${range}: ${paint("the chain holds", "green")}`);
+  }
+  if (faults.length === 0 && head === null)
+    throw new Exit(1, `there is no journal in ${dir}: has the gateway never run, or is dataDir another?`);
+  if (faults.length > 0)
+    throw new Exit(
+      1,
+      `${faults.length} ${faults.length === 1 ? "fault" : "faults"} in ${lines} lines: the chain does not hold`,
+    );
+}
+
+// ---------------------------------------------------------------- tail
+
+async function tail(
+  { clock, files, dir, configuration }: Site,
+  lines: number,
+  follow: boolean,
+  json: boolean,
+): Promise<void> {
+  const show = (event: CloudEvent): void => (json ? printJson(event) : print(sentence(event)));
+  let next = 1;
+  const showAll = async (entries: AsyncIterable<Entry> | Iterable<Entry>): Promise<void> => {
+    for await (const entry of entries) {
+      show(eventOf(entry, configuration));
+      next = entry.line.seq + 1;
+    }
+  };
+  const last = await readLast(files, dir, Math.max(lines, 1));
+  next = (last.at(-1)?.line.seq ?? 0) + 1;
+  await showAll(last.slice(Math.max(0, last.length - lines)));
+  while (follow) {
+    await new Promise<void>((go) => clock.after(FOLLOW_MS, go));
+    await showAll(readEntries(files, dir, next, Number.POSITIVE_INFINITY));
+  }
+}
+
+/** One line for a person: when, where, what. */
+function sentence({ time, subject, type, data }: CloudEvent): string {
+  const facts = data as {
+    card?: string | null;
+    granted?: boolean;
+    reason?: string;
+    credential?: { kind: string } | null;
+    /** How far the reading got, where it led to no credential. */
+    step?: string;
+    event?: string;
+    why?: string | null;
+    seq?: number;
+  };
+  const what =
+    facts.reason === undefined
+      ? `${type.split(".")[1]} ${facts.event ?? ""}`
+      : `${facts.card ?? (facts.credential?.kind === "token" ? "a chip" : "-")} ${paint(facts.reason, facts.granted === true ? "green" : "red")}`;
+  const note = facts.step ?? facts.why;
+  return `${paint(String(facts.seq).padStart(6), "dim")} ${time} ${subject.padEnd(12)} ${what}${note ? `: ${note}` : ""}`;
+}
+
+// ---------------------------------------------------------------- export
+
+const CSV_COLUMNS = [
+  "seq",
+  "time",
+  "workplaceId",
+  "accessPoint",
+  "direction",
+  "reader",
+  "card",
+  "granted",
+  "reason",
+];
+
+async function exportPeriod(
+  { files, dir, configuration }: Site,
+  { from, to, format }: Period,
+): Promise<void> {
+  if (from !== undefined && to !== undefined && to < from)
+    throw new Exit(2, "--to is before --from: there are no such days");
+  const siteTime = createSiteTime(configuration.gateway.timeZone);
+  if (format === "csv") print(CSV_COLUMNS.join(","));
+  // A day at the site is not a day in UTC: a day more on each side, and the lines themselves decide.
+  const fromMs = ((from ?? Number.NEGATIVE_INFINITY) - 1) * DAY_MS;
+  const toMs = ((to ?? Number.POSITIVE_INFINITY) + 2) * DAY_MS;
+  for await (const entry of readPeriod(files, dir, fromMs, toMs)) {
+    const event = eventOf(entry, configuration);
+    const today = siteTime.dayOf(Date.parse(event.time));
+    if (today < (from ?? Number.NEGATIVE_INFINITY) || today > (to ?? Number.POSITIVE_INFINITY)) continue;
+    if (format === "ndjson") printJson(event);
+    else if (event.type === "grindvakt.tap.v1") print(csvRow({ ...event.data, time: event.time }));
+    await drained();
+  }
+}
+
+function csvRow(facts: Record<string, unknown>): string {
+  return CSV_COLUMNS.map((column) => csvField(facts[column])).join(",");
+}
+
+/** RFC 4180; a leading character that a spreadsheet would take for a formula is quoted by an apostrophe. */
+function csvField(value: unknown): string {
+  const text = value === null || value === undefined ? "" : String(value);
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** Waits while whoever reads our output is behind: a journal of gigabytes must not pile up in memory. */
+function drained(): Promise<void> | void {
+  if (process.stdout.writableNeedDrain) return new Promise((go) => process.stdout.once("drain", () => go()));
+}
+
+// ---------------------------------------------------------------- helpers
+
+function eventOf({ line, chain }: Entry, { gateway }: Configuration): CloudEvent {
+  return eventOfLine(line, chain, { gateway: gateway.id, site: gateway.site });
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("it must be a whole number.");
+  return Number(text);
+}
+
+/** Days since 1970-01-01. */
+function day(text: string): number {
+  const atMs = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  // `Date.parse` takes the 31st of February for a day in March.
+  const isDay = !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text);
+  if (!isDay) throw new InvalidArgumentError("it must be a day like 2026-11-22.");
+  return atMs / DAY_MS;
+}
+
+function format(text: string): "ndjson" | "csv" {
+  if (text !== "ndjson" && text !== "csv") throw new InvalidArgumentError("it must be ndjson or csv.");
+  return text;
+}

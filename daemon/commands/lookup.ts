@@ -1,0 +1,109 @@
+import { Command } from "commander";
+import type { Configuration } from "../../config/schema.ts";
+import { acquireLock } from "../../drivers/lock.ts";
+import { createLog } from "../../drivers/log.ts";
+import { readCard } from "../../drivers/reads.ts";
+import type { System } from "../../drivers/system.ts";
+import { buildInWorker } from "../../sync/build.ts";
+import { createSync, type ListInForce } from "../../sync/sync.ts";
+import { askControl } from "../control.ts";
+import { pathsOf } from "../house.ts";
+import { type LookupAnswer, lookup } from "../lookup.ts";
+import type { SiteWord } from "../site-desk.ts";
+import { createSiteTime } from "../site-time.ts";
+import { Exit } from "./exit.ts";
+import { openSiteFile } from "./site-file.ts";
+import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
+
+export function lookupCommand(): Command {
+  return new Command("lookup")
+    .description("what the list says of a card number or token, and what the person should do")
+    .argument("<card>", "a card number (BB-1234-567890) or a chip UID (uid:04A1B2C3D4E5F6)")
+    .requiredOption(...CONFIGURATION_OPTION)
+    .option("--json", "facts for a program")
+    .action((card: string, { config, json }: { config: string; json?: true }) =>
+      withSite(config, async (configuration, system) => {
+        const reading = readCard(card, configuration.cards.issuers);
+        if (reading.kind === "misread")
+          throw new Exit(2, `${reading.step}; write it like BB-1234-567890 or uid:04A1B2C3D4E5F6`);
+        const answer = await ask(configuration, card, system);
+        if (json === true) printJson(answer);
+        else printAnswer(card, answer);
+      }),
+    );
+}
+
+/** From the running daemon, or from what is on disk, under the lock it would hold. */
+async function ask(configuration: Configuration, card: string, system: System): Promise<LookupAnswer> {
+  const answer = await askControl(pathsOf(configuration.dataDir).control, "lookup", { card });
+  if (answer.kind === "result") return answer.result as LookupAnswer;
+  if (answer.kind === "error") throw new Exit(1, answer.why);
+  return askDisk(configuration, card, system);
+}
+
+async function askDisk(configuration: Configuration, card: string, system: System): Promise<LookupAnswer> {
+  const { cards, dataDir, gateway } = configuration;
+  await system.files.makeDirs(dataDir);
+  const lock = await acquireLock(dataDir);
+  if (lock === null) throw new Exit(1, `a grindvakt that does not answer runs on ${dataDir}`);
+  const held: { list: ListInForce | null } = { list: null };
+  const sync = createSync(
+    { ...cards, dir: pathsOf(dataDir).cards },
+    {
+      ...system,
+      log: createLog("error"),
+      build: buildInWorker,
+      // Only what is on disk is asked for.
+      feed: {
+        refresh: async () => ({ kind: "unreachable", why: "not asked" }),
+        download: async function* () {},
+      },
+    },
+    {
+      swapped: (list) => {
+        held.list = list;
+      },
+      refreshed: () => undefined,
+      refused: () => undefined,
+    },
+  );
+  try {
+    const site = await openSiteFile(configuration, system);
+    await sync.start();
+    return lookup(readCard(card, cards.issuers), {
+      list: held.list,
+      age: sync.age(),
+      site,
+      siteTime: createSiteTime(gateway.timeZone),
+      nowMs: system.clock.wallMs(),
+      admit: cards.admit,
+      whenStale: cards.whenStale,
+    });
+  } finally {
+    await sync.stop();
+    await lock.release();
+  }
+}
+
+function printAnswer(asked: string, answer: LookupAnswer): void {
+  const { card, status, validUntil, granted, reason, texts, list, site } = answer;
+  print(`${card ?? asked}: ${paint(granted ? "granted" : `refused: ${reason}`, granted ? "green" : "red")}`);
+  if (status !== null)
+    print(`  status    ${status}${validUntil === null ? "" : `, valid until ${validUntil}`}`);
+  for (const rule of ["blocked", "allowed"] as const) {
+    const word = site?.[rule] ?? null;
+    if (word !== null) print(`  site      ${rule}${sentenceOf(word)}`);
+  }
+  print(`  svenska   ${texts.sv}`);
+  print(`  English   ${texts.en}`);
+  const age = list.refreshedAt === null ? "never refreshed" : `refreshed ${list.refreshedAt}`;
+  print(
+    `  list      ${list.revision === null ? "none" : `revision ${list.revision}, ${list.freshness}`}, ${age}`,
+  );
+}
+
+function sentenceOf({ until, why, who, at, atTrusted }: SiteWord): string {
+  const end = until === null ? "" : ` until ${until}`;
+  const reason = why === null ? "" : `: ${why}`;
+  return `${end}${reason} (${who.name}, ${who.by}, ${at}${atTrusted ? "" : " by a clock not to be trusted"})`;
+}

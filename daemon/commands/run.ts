@@ -1,0 +1,52 @@
+import { Command } from "commander";
+import { createLog } from "../../drivers/log.ts";
+import { createSystem } from "../../drivers/system.ts";
+import { CannotStart, startDaemon } from "../main.ts";
+import { Exit } from "./exit.ts";
+import { CONFIGURATION_OPTION, loadSite } from "./terms.ts";
+
+/** After something broke that must not, the relays get this long to be released before the process ends. */
+const LAST_RELEASE_MS = 2_000;
+
+export function runCommand(): Command {
+  return new Command("run")
+    .description("the daemon: reads, decides, writes down, opens and reports until it is told to stop")
+    .requiredOption(...CONFIGURATION_OPTION)
+    .action(async ({ config }: { config: string }) => {
+      const system = await createSystem();
+      const configuration = await loadSite(config, system.files);
+      const log = createLog(configuration.log.level);
+      // Listened to before anything moves: who is told to stop while starting must release its relays, too.
+      const told = untilTold((error) => log.error("broken, and stopping", { why: String(error) }));
+      const daemon = await startDaemon(configuration, { ...system, log }, () => undefined).catch(
+        (error: unknown) => {
+          if (error instanceof CannotStart) throw new Exit(error.exitCode, error.message);
+          throw new Exit(1, `cannot start: ${error instanceof Error ? error.message : String(error)}`);
+        },
+      );
+      log.info("grindvakt runs", { gateway: configuration.gateway.id, console: daemon.consoleUrl });
+      const why = await told;
+      log.info("stopping", { why });
+      await daemon.stop();
+      system.stop();
+      log.info("stopped");
+      // Whatever a library still holds open must not keep a stopped gateway alive.
+      process.exit(why === "broken" ? 1 : 0);
+    });
+}
+
+/** Resolves at a signal, or when an invariant broke: then the relays are released, and the process ends in time. */
+export function untilTold(broke: (error: unknown) => void): Promise<"SIGTERM" | "SIGINT" | "broken"> {
+  return new Promise((told) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told(signal));
+    const end = (error: unknown): void => {
+      broke(error);
+      // Also where nothing waits to be told yet and the process ends by itself: a service manager must not take it for a clean stop.
+      process.exitCode = 1;
+      setTimeout(() => process.exit(1), LAST_RELEASE_MS).unref();
+      told("broken");
+    };
+    process.once("uncaughtException", end);
+    process.once("unhandledRejection", end);
+  });
+}

@@ -1,0 +1,34 @@
+/**
+ * The site's own list as it lies in `dataDir`: for commands, with the gateway stopped, or only to read it.
+ */
+import type { Configuration } from "../../config/schema.ts";
+import { createLog } from "../../drivers/log.ts";
+import type { System } from "../../drivers/system.ts";
+import { pathsOf } from "../house.ts";
+import { readEntries } from "../journal-reader.ts";
+import { listSegments } from "../journal-segments.ts";
+import { resume } from "../resume.ts";
+import { SiteDesk } from "../site-desk.ts";
+import { Exit } from "./exit.ts";
+
+/** Whoever changes it holds the gateway's lock. */
+export async function openSiteFile(configuration: Configuration, system: System): Promise<SiteDesk> {
+  const { siteList, journal } = pathsOf(configuration.dataDir);
+  const { timeZone } = configuration.gateway;
+  const desk = new SiteDesk({ path: siteList, timeZone }, { ...system, log: createLog("error") });
+  const found = await desk.open(system.clock.trusted() ? 0 : await floorMsOf(journal, system));
+  if (found === "lost")
+    throw new Exit(
+      1,
+      "the site list cannot be read; the gateway restores it from its journal when it starts",
+    );
+  return desk;
+}
+
+/** The latest trusted time in the journal's last segment. */
+async function floorMsOf(dir: string, { files }: System): Promise<number> {
+  const last = (await listSegments(files, dir)).at(-1);
+  if (last === undefined) return 0;
+  const entries = readEntries(files, dir, last.firstSeq, Number.MAX_SAFE_INTEGER);
+  return (await resume(entries, "", new Set())).trustedFloorMs;
+}

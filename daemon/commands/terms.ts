@@ -1,0 +1,62 @@
+/**
+ * What commands share: how they find their site, and how they print.
+ */
+import type { Configuration } from "../../config/schema.ts";
+import type { Files } from "../../drivers/ports.ts";
+import { createSystem, type System } from "../../drivers/system.ts";
+import { Exit } from "./exit.ts";
+
+/** The option every command about a site takes. */
+export const CONFIGURATION_OPTION = ["-c, --config <file>", "the configuration file"] as const;
+
+/** Prints every fault, or every warning, on standard error; faults end the command with 2. */
+export async function loadSite(file: string, files: Files): Promise<Configuration> {
+  // Loaded only here: the schema and its validator take a tenth of a second, and half the commands need neither.
+  const [{ loadConfiguration }, { formatFault }, { READER_TYPES, RELAY_TYPES }] = await Promise.all([
+    import("../../config/load.ts"),
+    import("../../config/faults.ts"),
+    import("../../drivers/registry.ts"),
+  ]);
+  const loaded = await loadConfiguration(file, (path, sizeBytesMax) => files.read(path, sizeBytesMax), {
+    readers: READER_TYPES,
+    relays: RELAY_TYPES,
+  });
+  if (loaded.kind === "faults") {
+    for (const fault of loaded.faults) process.stderr.write(`${formatFault(file, fault)}\n`);
+    throw new Exit(2, "");
+  }
+  for (const warning of loaded.warnings) process.stderr.write(`warning: ${formatFault(file, warning)}\n`);
+  return loaded.configuration;
+}
+
+/** Does `act` on the site that `file` describes, and leaves nothing running. */
+export async function withSite(
+  file: string,
+  act: (configuration: Configuration, system: System) => Promise<void>,
+): Promise<void> {
+  const system = await createSystem();
+  try {
+    await act(await loadSite(file, system.files), system);
+  } finally {
+    system.stop();
+  }
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value));
+}
+
+/** Colours for a terminal, plain text for everything else. */
+export function paint(
+  text: string,
+  colour: "green" | "red" | "dim",
+  stream: { isTTY?: boolean } = process.stdout,
+): string {
+  if (stream.isTTY !== true || process.env.NO_COLOR !== undefined) return text;
+  const code = { green: 32, red: 31, dim: 2 }[colour];
+  return `\u001b[${code}m${text}\u001b[0m`;
+}

@@ -1,0 +1,373 @@
+/**
+ * The house: every room of the gate built on its ports and joined, started in the order a gate needs and stopped in the
+ * order that loses nothing. The real gate (`main.ts`) and the simulated one differ only in the ports they hand in.
+ */
+import { join } from "node:path";
+import type { Reader, ReaderEvents, Reading, Relay, RelayEvents } from "../drivers/driver.ts";
+import type { Broker, Clock, FeedSource, Files, Log, Message, Random } from "../drivers/ports.ts";
+import type { BuildIndex } from "../sync/build.ts";
+import { createFeed } from "../sync/feed.ts";
+import { createSync, type Sync } from "../sync/sync.ts";
+import { type AccessPointSettings, Gateway, type TapView } from "./gateway.ts";
+import { Journal } from "./journal.ts";
+import { readEntries } from "./journal-reader.ts";
+import type { Recovery } from "./journal-recovery.ts";
+import type { Entry } from "./journal-segments.ts";
+import { type LookupAnswer, lookup } from "./lookup.ts";
+import { Outbox } from "./outbox.ts";
+import { recentTaps } from "./recent-taps.ts";
+import type { CloudEvent, Line, Sender } from "./record.ts";
+import { createReport, eventMessage, offlineMessage, type Report, type Topics, topicsOf } from "./report.ts";
+import { RESUME_LINES, resume } from "./resume.ts";
+import { Scribe } from "./scribe.ts";
+import { type SiteAnswer, SiteDesk, type SiteRequest } from "./site-desk.ts";
+import { createSiteTime } from "./site-time.ts";
+import { type BrokerStatus, listStatus, type Status } from "./status.ts";
+import { hashToken, tokenKey } from "./token-key.ts";
+import { wordsOf } from "./words.ts";
+
+/** Its tail is read in a tenth of a second at start, and 512 of them hold the default `maxBytes`. */
+const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
+const DAY_MS = 24 * 3_600_000;
+/** How long a clean stop waits for the last events to be acknowledged. */
+const LAST_EVENTS_MS = 1_000;
+const LAST_EVENTS_LOOK_MS = 10;
+
+export interface HouseSettings {
+  gateway: string;
+  site: string;
+  workplaceId: string | null;
+  timeZone: string;
+  version: string;
+  /** Names this run of the process. */
+  boot: string;
+  dataDir: string;
+  /** What all topics begin with. */
+  prefix: string;
+  accessPoints: readonly AccessPointSettings[];
+  cards: {
+    /** What the feed's announcements are called. */
+    name: string;
+    root: string;
+    refreshSeconds: number;
+    lateAfterMinutes: number;
+    staleAfterHours: number;
+    whenStale: "grant-listed" | "deny";
+    admit: "listed" | "site-allowed";
+  };
+  journal: { keepDays: number; maxBytes: number };
+}
+
+export interface HousePorts {
+  clock: Clock;
+  random: Random;
+  files: Files;
+  log: Log;
+  feed: FeedSource;
+  build: BuildIndex;
+  /** Null: no broker is configured, and events stay in the journal. */
+  createBroker(will: Message, subscriptions: string[]): Broker | null;
+  createReader(id: string, events: ReaderEvents): Promise<Reader>;
+  createRelay(accessPoint: string, events: RelayEvents): Promise<Relay>;
+  /** A tap was decided; for eyes in this process. */
+  tapped(tap: TapView): void;
+}
+
+/** Where everything lies in `dataDir`. */
+export function pathsOf(dataDir: string) {
+  return {
+    journal: join(dataDir, "journal"),
+    cursor: join(dataDir, "outbox.json"),
+    cards: join(dataDir, "cards"),
+    siteList: join(dataDir, "site-list.json"),
+    tokenKey: join(dataDir, "token.key"),
+    control: join(dataDir, "control.sock"),
+  };
+}
+
+export class House {
+  readonly #settings: HouseSettings;
+  readonly #ports: HousePorts;
+  readonly #paths: ReturnType<typeof pathsOf>;
+  readonly #topics: Topics;
+  readonly #sender: Sender;
+  readonly #since: string;
+  readonly #offline: Message;
+  readonly #broker: Broker | null;
+  readonly #brokerStatus: BrokerStatus;
+  readonly #gateway: Gateway;
+  readonly #journal: Journal;
+  readonly #outbox: Outbox;
+  readonly #sync: Sync;
+  readonly #site: SiteDesk;
+  readonly #report: Report;
+  readonly #scribe: Scribe;
+  #tokenKey: Uint8Array = new Uint8Array();
+  #readers = new Map<string, Reader>();
+  #relays = new Map<string, Relay>();
+
+  constructor(settings: HouseSettings, ports: HousePorts) {
+    const { clock, random, files, log } = ports;
+    const { gateway, site, cards, prefix, version, boot } = settings;
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#paths = pathsOf(settings.dataDir);
+    this.#sender = { gateway, site };
+    this.#since = new Date(clock.wallMs()).toISOString();
+    this.#topics = topicsOf({ prefix, site, gateway, feed: cards.name });
+    this.#offline = offlineMessage(this.#topics, version, boot);
+    this.#broker = ports.createBroker(this.#offline, [this.#topics.announcement]);
+    this.#brokerStatus = {
+      state: this.#broker === null ? "none" : "down",
+      url: null,
+      protocol: null,
+      why: null,
+    };
+    this.#report = createReport(this.#topics, { clock, publish: (message) => this.#publish(message) }, () =>
+      this.status(),
+    );
+    this.#outbox = new Outbox(
+      { cursorPath: this.#paths.cursor, sender: this.#sender },
+      { clock, random, files, log, publish: (event) => this.#publish(eventMessage(this.#topics, event)) },
+      () => this.#report.changed(),
+    );
+    this.#journal = this.#createJournal();
+    this.#scribe = new Scribe(boot, clock, (draft) => this.#journal.append(draft));
+    this.#site = new SiteDesk(
+      { path: this.#paths.siteList, timeZone: settings.timeZone },
+      { clock, files, log },
+    );
+    this.#gateway = new Gateway(
+      { ...settings, admit: cards.admit, whenStale: cards.whenStale },
+      { clock, log },
+      {
+        scribe: this.#scribe,
+        listAge: () => this.#sync.age(),
+        site: this.#site,
+        hashToken: (uid) => hashToken(this.#tokenKey, uid),
+        changed: () => this.#report.changed(),
+        tapped: ports.tapped,
+      },
+    );
+    const metadataDir = join(this.#paths.cards, "metadata");
+    const feed = createFeed({ rootPath: cards.root, metadataDir }, { clock, files, log, source: ports.feed });
+    this.#sync = createSync(
+      { ...cards, dir: this.#paths.cards },
+      { clock, random, files, log, feed, build: ports.build },
+      this.#gateway.listEvents,
+    );
+  }
+
+  /** Resolves once it decides. Rejects when `dataDir` cannot be used or a driver's packages cannot be loaded. */
+  async start(): Promise<void> {
+    const { files, random } = this.#ports;
+    await files.makeDirs(this.#settings.dataDir);
+    this.#tokenKey = await tokenKey(this.#paths.tokenKey, files, random);
+    await this.#createDevices();
+    const recovery = await this.#recover();
+    // Whatever a crash left energised is released before anything else moves.
+    await Promise.all([...this.#relays.values()].map((relay) => relay.start()));
+    await this.#openSiteList();
+    await this.#sync.start();
+    this.#gateway.note("started", { version: this.#settings.version, ...recovery });
+    const { fault } = this.#site.status;
+    if (fault !== null) this.#gateway.note("site-list-damaged", { why: fault });
+    this.#site.startJournaling((data) =>
+      this.#scribe.write("grindvakt.list.v1", "list", this.#scribe.stamp(), data),
+    );
+    await Promise.all([...this.#readers.values()].map((reader) => reader.start()));
+    this.#outbox.start(this.#journal);
+    this.#startBroker();
+  }
+
+  /** Safe after a `start` that failed, too. Resolves when every relay is released and what is known is written down. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#readers.values()].map((reader) => reader.stop()));
+    await Promise.all([...this.#relays.values()].map((relay) => relay.stop()));
+    await this.#sync.stop();
+    await this.#site.stop();
+    await this.#gateway.stopped();
+    if (this.#broker !== null) await this.#lastEventsSent();
+    this.#report.stop();
+    await this.#broker?.stop(this.#offline);
+    await this.#outbox.stop();
+    await this.#journal.stop();
+  }
+
+  status(): Status {
+    const { gateway, site, version, boot, accessPoints } = this.#settings;
+    return {
+      gateway,
+      site,
+      version,
+      boot,
+      since: this.#since,
+      clockTrusted: this.#ports.clock.trusted(),
+      list: listStatus(this.#gateway.list, this.#sync.age()),
+      siteList: this.#site.status,
+      readers: this.#gateway.readerStates(),
+      relays: this.#gateway.relayStates(),
+      accessPoints: accessPoints.map(({ id, direction, readers }) => ({ id, direction, readers })),
+      outbox: this.#outbox.state,
+      journal: { ...this.#journal.fill, state: this.#journal.state, headSeq: this.#journal.headSeq },
+      broker: { ...this.#brokerStatus },
+    };
+  }
+
+  lookup(reading: Reading): LookupAnswer {
+    const { timeZone, cards } = this.#settings;
+    return lookup(reading, {
+      list: this.#gateway.list,
+      age: this.#sync.age(),
+      site: this.#site,
+      siteTime: createSiteTime(timeZone),
+      nowMs: this.#ports.clock.wallMs(),
+      admit: cards.admit,
+      whenStale: cards.whenStale,
+    });
+  }
+
+  /** Asks the feed now; resolves when the answer is in force or refused. */
+  refresh(): Promise<void> {
+    return this.#sync.refreshNow();
+  }
+
+  /** Changes the site's own list; resolves once the change is durable and in force, or refused. */
+  async changeSiteList(request: SiteRequest): Promise<SiteAnswer> {
+    const answer = await this.#site.change(request);
+    this.#report.changed();
+    return answer;
+  }
+
+  /** Presents a credential at a virtual reader; a refusal in words, or null when it was taken. */
+  present(reader: string, credential: string): string | null {
+    const device = this.#readers.get(reader);
+    if (device === undefined) return `there is no reader ${reader}`;
+    if (device.present === undefined) return `${reader} is no virtual reader`;
+    return device.present(credential) ? null : `${reader} is not up`;
+  }
+
+  /** Taps before sequence `before` (null: from the end), newest first. */
+  taps(limit: number, before: number | null): Promise<CloudEvent[]> {
+    const endSeq = Math.min(before ?? Number.MAX_SAFE_INTEGER, this.#journal.headSeq + 1) - 1;
+    return recentTaps(this.#ports.files, this.#paths.journal, this.#sender, limit, endSeq);
+  }
+
+  // ---------------------------------------------------------------- joints
+
+  #createJournal(): Journal {
+    const { gateway, boot, journal } = this.#settings;
+    const { clock, files, log } = this.#ports;
+    return new Journal(
+      {
+        dir: this.#paths.journal,
+        gateway,
+        boot,
+        keepMs: journal.keepDays * DAY_MS,
+        maxBytes: journal.maxBytes,
+        segmentBytesMax: SEGMENT_BYTES_MAX,
+      },
+      { clock, files, log },
+      {
+        synced: (entries) => this.#outbox.synced(entries),
+        volatile: (record) => this.#outbox.volatile(record),
+        failed: (why) => {
+          log.error("the journal cannot be written", { why });
+          this.#gateway.note("journal-failed", { why });
+        },
+        recovered: (lostRecords) => {
+          log.warn("the journal is written again", { lostRecords });
+          this.#gateway.note("journal-recovered", { lostRecords });
+        },
+      },
+    );
+  }
+
+  async #createDevices(): Promise<void> {
+    for (const { id, readers, pulseMs } of this.#settings.accessPoints) {
+      for (const reader of readers) {
+        this.#readers.set(reader, await this.#ports.createReader(reader, this.#gateway.readerEvents(reader)));
+      }
+      if (pulseMs === null) continue;
+      this.#relays.set(id, await this.#ports.createRelay(id, this.#gateway.relayEvents(id)));
+    }
+    this.#gateway.attach({ readers: this.#readers, relays: this.#relays });
+  }
+
+  /** What the run before left behind, for the event that says this one has started. */
+  async #recover(): Promise<Partial<Recovery>> {
+    const { files, log } = this.#ports;
+    try {
+      const { head, ...recovery } = await this.#journal.start(await this.#outbox.load());
+      const last = readEntries(files, this.#paths.journal, Math.max(1, head.seq - RESUME_LINES), head.seq);
+      const relays = new Set(this.#relays.keys());
+      const { unknownOutcomes, trustedFloorMs } = await resume(last, this.#settings.gateway, relays);
+      this.#scribe.raiseFloor(trustedFloorMs);
+      this.#gateway.resume(unknownOutcomes);
+      if (recovery.tornBytes > 0) log.warn("cut a torn tail off the journal", { bytes: recovery.tornBytes });
+      if (recovery.damaged) log.error("the journal is damaged; see: grindvakt journal verify");
+      return recovery;
+    } catch (error) {
+      // The gate goes on without its journal, as `whenJournalFails` says; the journal has reported itself as failed.
+      log.error("the journal cannot be read", { why: wordsOf(error) });
+      return {};
+    }
+  }
+
+  /** Before anybody is let in: a list that is damaged is restored from the journal first, however long that takes. */
+  async #openSiteList(): Promise<void> {
+    if ((await this.#site.open(this.#scribe.floorMs)) !== "lost") return;
+    const entries = readEntries(this.#ports.files, this.#paths.journal, 1, Number.MAX_SAFE_INTEGER);
+    await this.#site.restore(linesOf(entries));
+  }
+
+  #startBroker(): void {
+    const { log } = this.#ports;
+    this.#broker?.start({
+      up: (session) => {
+        Object.assign(this.#brokerStatus, {
+          state: "up",
+          url: session.url,
+          protocol: session.protocol,
+          why: null,
+        });
+        log.info("broker is up", { url: session.url, protocol: session.protocol });
+        this.#outbox.connected(session);
+        this.#report.connected();
+      },
+      down: (why) => {
+        Object.assign(this.#brokerStatus, { state: "down", why });
+        log.warn("broker is down", { why });
+        this.#outbox.disconnected();
+        this.#report.disconnected();
+      },
+      received: ({ topic }) => {
+        if (topic === this.#topics.announcement) this.#sync.refreshSoon();
+      },
+    });
+  }
+
+  #publish(message: Message) {
+    return (
+      this.#broker?.publish(message) ??
+      Promise.resolve({ kind: "lost", why: "no broker is configured" } as const)
+    );
+  }
+
+  #lastEventsSent(): Promise<void> {
+    const { clock } = this.#ports;
+    const deadlineMs = clock.monotonicMs() + LAST_EVENTS_MS;
+    return new Promise((done) => {
+      const look = (): void => {
+        const isOver = this.#brokerStatus.state !== "up" || clock.monotonicMs() >= deadlineMs;
+        if (isOver || this.#outbox.state.unsent === 0) done();
+        else clock.after(LAST_EVENTS_LOOK_MS, look);
+      };
+      look();
+    });
+  }
+}
+
+async function* linesOf(entries: AsyncIterable<Entry>): AsyncGenerator<Line> {
+  for await (const { line } of entries) yield line;
+}

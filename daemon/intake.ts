@@ -1,0 +1,137 @@
+/**
+ * Where readings come in: each reader's state and counts, the bound on noise, and the one queue before the loop, served
+ * in turn so that a reader whose cable floods cannot delay its neighbours.
+ */
+import type { ReaderEvents, Reading, Stamp } from "../drivers/driver.ts";
+import type { Clock } from "../drivers/ports.ts";
+import { createMailbox } from "./mailbox.ts";
+import { createNoise, createTally, type Noise, type Tally } from "./noise.ts";
+import { countMisread, newReaderState, type ReaderState } from "./reader-state.ts";
+import { type Scribe, timeOf } from "./scribe.ts";
+import { cut } from "./tap-event.ts";
+
+/** Readings handled before other work of the process gets its turn. */
+const SLICE_READINGS = 16;
+
+export interface IntakeRooms {
+  scribe: Scribe;
+  /** Takes a reading on; false when it was only the tap before once more. */
+  take(reader: string, reading: Reading, stamp: Stamp): boolean;
+  /** A reader's state has changed. */
+  changed(): void;
+}
+
+interface Desk {
+  state: ReaderState;
+  noise: Noise;
+  dropped: Tally;
+}
+
+type Arrival = { reader: string; reading: Reading; stamp: Stamp };
+
+export class Intake {
+  readonly #clock: Clock;
+  readonly #rooms: IntakeRooms;
+  readonly #desks: ReadonlyMap<string, Desk>;
+  readonly #mailbox = createMailbox<Arrival>();
+  #pumping = false;
+
+  constructor(readers: readonly string[], clock: Clock, rooms: IntakeRooms) {
+    this.#clock = clock;
+    this.#rooms = rooms;
+    this.#desks = new Map(readers.map((id) => [id, this.#furnish(id)]));
+  }
+
+  eventsOf(id: string): ReaderEvents {
+    return {
+      reading: (reading, stamp) => this.#receive({ reader: id, reading, stamp }),
+      up: ({ model }) => this.#changeState(id, "up", null, model ?? null),
+      down: (why) => this.#changeState(id, "down", why, null),
+    };
+  }
+
+  states(): Record<string, ReaderState> {
+    return Object.fromEntries([...this.#desks].map(([id, { state }]) => [id, state]));
+  }
+
+  /** Nobody is there any more to open for: what still waits is counted as dropped, and all counts are told. */
+  close(): void {
+    for (let left = this.#mailbox.take(); left !== undefined; left = this.#mailbox.take()) {
+      const desk = this.#desks.get(left.reader);
+      if (desk !== undefined) this.#drop(desk);
+    }
+    for (const { noise, dropped } of this.#desks.values()) {
+      noise.flush();
+      dropped.flush();
+    }
+  }
+
+  #receive(arrival: Arrival): void {
+    const desk = this.#desks.get(arrival.reader);
+    if (desk === undefined) return;
+    if (!this.#mailbox.put(arrival.reader, arrival)) return this.#drop(desk);
+    if (this.#pumping) return;
+    this.#pumping = true;
+    // Not at once: what else the reader has in hand comes to the queue first, and is served in turn with others.
+    queueMicrotask(() => this.#pump());
+  }
+
+  #pump(): void {
+    for (let count = 0; count < SLICE_READINGS; count += 1) {
+      const arrival = this.#mailbox.take();
+      if (arrival === undefined) {
+        this.#pumping = false;
+        return;
+      }
+      this.#handOn(arrival);
+    }
+    this.#clock.after(0, () => this.#pump());
+  }
+
+  #handOn({ reader, reading, stamp }: Arrival): void {
+    const desk = this.#desks.get(reader);
+    if (desk === undefined) return;
+    if (reading.kind === "misread") {
+      desk.state = countMisread(desk.state, reading.reason);
+      this.#rooms.changed();
+      const isNoise = reading.reason === "unreadable" || reading.reason === "malformed";
+      if (!isNoise || desk.noise.admit()) this.#rooms.take(reader, reading, stamp);
+    } else if (this.#rooms.take(reader, reading, stamp)) {
+      desk.state = { ...desk.state, taps: desk.state.taps + 1 };
+    }
+  }
+
+  #drop(desk: Desk): void {
+    desk.state = { ...desk.state, dropped: desk.state.dropped + 1 };
+    desk.dropped.add();
+    this.#rooms.changed();
+  }
+
+  #changeState(id: string, state: "up" | "down", why: string | null, model: string | null): void {
+    const desk = this.#desks.get(id);
+    if (desk === undefined) return;
+    const stamp = this.#rooms.scribe.stamp();
+    desk.state = {
+      ...desk.state,
+      state,
+      why: why === null ? null : cut(why),
+      model: model === null ? desk.state.model : cut(model),
+      since: timeOf(stamp),
+    };
+    const data = { event: state, reader: id, why, model: desk.state.model };
+    this.#rooms.scribe.write("grindvakt.reader.v1", id, stamp, data);
+    this.#rooms.changed();
+  }
+
+  #furnish(id: string): Desk {
+    const { scribe } = this.#rooms;
+    const tell = (event: "misreads" | "dropped") => (count: number) => {
+      scribe.write("grindvakt.reader.v1", id, scribe.stamp(), { event, reader: id, count });
+    };
+    return {
+      state: newReaderState(timeOf(scribe.stamp())),
+      noise: createNoise(this.#clock, tell("misreads")),
+      dropped: createTally(this.#clock, tell("dropped")),
+    };
+  }
+}

@@ -1,0 +1,9 @@
+/** What went wrong, fit to be shown. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Of a file that is somebody else's: what to do. */
+export function closedTo(path: string): string {
+  return `${path} is not open to this account: run the command as the account of the gateway, or with sudo`;
+}
