@@ -1,0 +1,55 @@
+import { expect } from "vitest";
+import { serialRelay } from "../../drivers/relay-serial.ts";
+import { VirtualRelay } from "../../drivers/virtual.ts";
+import { Pty } from "../peers/pty.ts";
+import { RelayBoard } from "../peers/relay-board.ts";
+import { relayConformance } from "./relay.ts";
+import { hurriedWorld, simulatedWorld } from "./world.ts";
+
+relayConformance("virtual", false, async () => {
+  const world = simulatedWorld();
+  let relay: VirtualRelay | null = null;
+  return {
+    world,
+    create: (events) => {
+      relay = new VirtualRelay({ id: "virtual" }, world, events);
+      return relay;
+    },
+    energised: () => relay?.energised ?? false,
+    releases: () => relay?.releases ?? 0,
+    dispose: async () => {},
+  };
+});
+
+relayConformance("serial (pseudo-terminal)", true, async () => {
+  const world = hurriedWorld();
+  const pty = await Pty.make();
+  const board = new RelayBoard();
+  const channel = 2;
+  await pty.plug();
+  return {
+    world,
+    create: (events) =>
+      serialRelay.create({ id: "north-in", port: pty.path, baudRate: 9_600, channel }, world, events),
+    energised: () => {
+      board.take(pty.received);
+      return board.states.get(channel) ?? false;
+    },
+    releases: () => {
+      board.take(pty.received);
+      return board.releases;
+    },
+    cable: {
+      vanish: async () => {
+        board.take(pty.received);
+        await pty.unplug();
+        board.unplugged();
+      },
+      comeBack: () => pty.plug(),
+    },
+    dispose: async () => {
+      await pty.remove();
+      expect(board.faults).toEqual([]);
+    },
+  };
+});

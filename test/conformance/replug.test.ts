@@ -1,0 +1,111 @@
+import { readdirSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { serialReader } from "../../drivers/reader-serial.ts";
+import { Pty } from "../peers/pty.ts";
+import { TcpDevice } from "../peers/tcp-device.ts";
+import { ReaderListener } from "./reader.ts";
+import { hurriedWorld, until } from "./world.ts";
+
+const CYCLES = 30;
+const TAPS = 10;
+
+interface Cable {
+  port: string;
+  send(text: string): Promise<void>;
+  vanish(): Promise<void>;
+  comeBack(): Promise<void>;
+}
+
+/** Files and sockets this process holds open. */
+const openFiles = () => readdirSync("/proc/self/fd").length;
+
+/** Taps in every cycle while it is up, and a tap cut in half by the pull. */
+async function replug(cable: Cable): Promise<void> {
+  const world = hurriedWorld(25);
+  const heard = new ReaderListener();
+  const options = { id: "r", baudRate: 115_200, reads: "card-number" as const, issuers: ["BB"] };
+  const reader = serialReader.create({ ...options, port: cable.port }, world, heard);
+  await reader.start();
+  heard.speaking = true;
+  const sent: string[] = [];
+  let openAfterFirst = 0;
+  for (let cycle = 0; cycle < CYCLES; cycle += 1) {
+    await until(world, () => heard.states.at(-1) === "up");
+    for (let tap = 0; tap < TAPS; tap += 1) {
+      const card = `BB-${String(cycle).padStart(4, "0")}-${String(tap).padStart(6, "0")}`;
+      sent.push(card);
+      await cable.send(`${card}\r\n`);
+    }
+    await until(world, () => heard.numbers().length >= sent.length);
+    if (cycle === 0) openAfterFirst = openFiles();
+    if (cycle % 2 === 1) await cable.send("BB-9999-");
+    await cable.vanish();
+    await until(world, () => heard.states.at(-1)?.startsWith("down") === true);
+    if (cycle % 3 === 0) for (let passes = 0; passes < 10; passes += 1) await world.pass();
+    await cable.comeBack();
+  }
+  await until(world, () => heard.states.at(-1) === "up");
+  expect(heard.numbers()).toEqual(sent);
+  expect(heard.states).toHaveLength(2 * CYCLES + 1);
+  expect(heard.faults).toEqual([]);
+  expect(world.logged).toHaveLength(2 * CYCLES + 1);
+  await until(world, () => openFiles() <= openAfterFirst);
+  heard.speaking = false;
+  await reader.stop();
+  await until(world, () => openFiles() < openAfterFirst);
+}
+
+describe(`${CYCLES} times unplugged and plugged in again, no reading is lost and nothing leaks`, () => {
+  it("on a pseudo-terminal", { timeout: 120_000 }, async () => {
+    const pty = await Pty.make();
+    await pty.plug();
+    await replug({
+      port: pty.path,
+      send: (text) => pty.send(text),
+      vanish: () => pty.unplug(),
+      comeBack: () => pty.plug(),
+    });
+    await pty.remove();
+  });
+
+  it("on TCP", { timeout: 120_000 }, async () => {
+    const device = await TcpDevice.listen();
+    await replug({
+      port: `tcp://127.0.0.1:${device.port}`,
+      send: (text) => device.send(text),
+      vanish: () => device.vanish(),
+      comeBack: () => device.comeBack(),
+    });
+    await device.vanish();
+  });
+});
+
+it("a MiB of noise over a real line is bounded, and the card after it is read", {
+  timeout: 120_000,
+}, async () => {
+  const pty = await Pty.make();
+  await pty.plug();
+  const world = hurriedWorld();
+  const heard = new ReaderListener();
+  const options = {
+    id: "r",
+    port: pty.path,
+    baudRate: 115_200,
+    reads: "card-number" as const,
+    issuers: ["BB"],
+  };
+  const reader = serialReader.create(options, world, heard);
+  await reader.start();
+  heard.speaking = true;
+  for (let sent = 0; sent < 1 << 20; sent += 65_536) await pty.send(Buffer.alloc(65_536, 0x55));
+  await pty.send("\r\nBB-1234-567890\r\n");
+  await until(world, () => heard.numbers().length > 0);
+  expect(heard.numbers()).toEqual(["BB-1234-567890"]);
+  expect(heard.states).toEqual(["up"]);
+  for (const { reading } of heard.told.slice(0, -1)) {
+    expect(reading).toMatchObject({ kind: "misread", reason: "unreadable" });
+  }
+  heard.speaking = false;
+  await reader.stop();
+  await pty.remove();
+});

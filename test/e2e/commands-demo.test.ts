@@ -1,0 +1,79 @@
+/** `demo`, as somebody meets it who has just installed: on a machine where its ports may be taken. */
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+import { startSubscriber } from "../peers/mosquitto.ts";
+import { CARDS, Program, until } from "./site.ts";
+
+const PORTS = [1883, 8606, 4001];
+
+test("the demo shows the whole gate, and leaves nothing behind", { timeout: 60_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "grindvakt-e2e-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await Promise.all(PORTS.map(takePort));
+  const demo = new Program(["demo"], { env: { TMPDIR: folder } });
+  onTestFinished(async () => void (await demo.end("SIGKILL")));
+  await demo.said("Ctrl-C");
+
+  const console = addressOf(demo.stdout, /console +(http:\/\/127\.0\.0\.1:(\d+))/);
+  const broker = addressOf(demo.stdout, /broker +(mqtt:\/\/127\.0\.0\.1:(\d+))/);
+  const reader = addressOf(demo.stdout, /reader +(tcp:\/\/127\.0\.0\.1:(\d+))/);
+  const feed = /feed +(\S+)/.exec(demo.stdout)?.[1] ?? "";
+  expect(await readdir(feed)).toContain("timestamp.json");
+  const ports = [broker, console, reader].map(({ port }) => port);
+  expect(ports.filter((port) => PORTS.includes(port))).toEqual([]);
+  expect((await fetch(`${console.url}/healthz`)).status).toBe(200);
+
+  const subscriber = await startSubscriber(broker.url, "grindvakt/#", { protocolVersion: 4 });
+  onTestFinished(() => subscriber.stop());
+  const invitations = [
+    ...demo.stdout.matchAll(/^ +(printf '(BB-\S+?)\\r\\n' \| nc -w 1 127\.0\.0\.1 (\d+)) +# (\S+)$/gm),
+  ];
+  expect(invitations.map(([, , card, port, reason]) => [card, Number(port), reason])).toEqual(
+    Object.keys(CARDS).map((reason) => [expect.stringMatching(/^BB-/), reader.port, reason]),
+  );
+  await Promise.all(invitations.map(([, command]) => promisify(execFile)("bash", ["-c", command!])));
+
+  for (const [, , card, , reason] of invitations) {
+    await demo.said(new RegExp(`^\\d{4}-\\S+Z north-in north-in-1 ${card} +${reason} +\\S.* / \\S`));
+    const { payload } = await subscriber.hear(({ payload }) => payload.includes(`"card":"${card}"`));
+    expect(JSON.parse(payload)).toMatchObject({
+      data: { reason, granted: reason === "granted", durable: true },
+    });
+  }
+  const tapLines = demo.stdout.split("\n").filter((line) => /^\d{4}-/.test(line));
+  expect(tapLines.length).toBe(invitations.length);
+  const { taps } = (await (await fetch(`${console.url}/api/taps`)).json()) as { taps: unknown[] };
+  expect(taps.length).toBe(invitations.length);
+
+  expect(await demo.end("SIGINT")).toEqual({ code: 0, signal: null });
+  expect(await readdir(folder)).toEqual([]);
+  expect(demo.stderr).toBe("");
+});
+
+test("the demo ends cleanly when it is told to while it is still starting", { timeout: 60_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "grindvakt-e2e-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const demo = new Program(["demo"], { env: { TMPDIR: folder } });
+  onTestFinished(async () => void (await demo.end("SIGKILL")));
+  await until("its folder is made", async () => ((await readdir(folder)).length > 0 ? true : null));
+  expect(await demo.end("SIGINT")).toEqual({ code: 0, signal: null });
+  expect(await readdir(folder)).toEqual([]);
+});
+
+/** Whoever has it already serves as well. */
+async function takePort(port: number): Promise<void> {
+  const server = createServer().listen(port, "127.0.0.1");
+  await Promise.race([once(server, "listening"), once(server, "error")]).catch(() => undefined);
+  onTestFinished(() => void server.close());
+}
+
+function addressOf(text: string, pattern: RegExp): { url: string; port: number } {
+  const [, url = "", port = ""] = pattern.exec(text) ?? [];
+  return { url, port: Number(port) };
+}

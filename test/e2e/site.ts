@@ -1,0 +1,271 @@
+/**
+ * A site as its owner has it: a feed made by the `feed` commands, a configuration file, and the built program as a
+ * child process. Everything lies in one fresh directory; only processes started here are ended.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import type { Status } from "../../daemon/status.ts";
+import type { Pty } from "../peers/pty.ts";
+
+const PROGRAM = fileURLToPath(new URL("../../dist/daemon/cli.js", import.meta.url));
+/** Everything here takes well under a second; a busy machine is given this long. */
+const PATIENCE_MS = 25_000;
+const LOOK_MS = 20;
+
+/** A card for each thing the list can say. */
+export const CARDS = {
+  granted: "BB-2611-000001",
+  "not-activated": "BB-2611-000002",
+  blocked: "BB-2611-000003",
+  suspended: "BB-2611-000004",
+  terminated: "BB-2611-000005",
+  superseded: "BB-2611-000006",
+  expired: "BB-2611-000007",
+  unknown: "BB-2611-000008",
+} as const;
+
+const LIST = `number,status,valid_until,tokens
+${CARDS.granted},active,,uid:04A1B2C3D4E5F6 uid:1A2B3C4D
+${CARDS["not-activated"]},not-activated,,
+${CARDS.blocked},blocked,2099-12-31,
+${CARDS.suspended},suspended,,
+${CARDS.terminated},terminated,,
+${CARDS.superseded},superseded,,
+${CARDS.expired},active,2020-02-29,
+`;
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Asks until it is so. `probe` gives what was waited for, or null; `what` is told when it never comes. */
+export async function until<Found>(
+  what: string | (() => string),
+  probe: () => Promise<Found | null> | Found | null,
+): Promise<Found> {
+  const deadlineMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await probe();
+    if (found !== null) return found;
+    if (performance.now() > deadlineMs)
+      throw new Error(`waited in vain: ${typeof what === "string" ? what : what()}`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** The program as a child process; what it says is kept as it comes. */
+export class Program {
+  readonly child: ChildProcess;
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  stdout = "";
+  stderr = "";
+
+  constructor(args: readonly string[], { cwd, env = {} }: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
+    this.child = spawn(process.execPath, [PROGRAM, ...args], {
+      ...(cwd === undefined ? {} : { cwd }),
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+    });
+    this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+    });
+    this.exited = new Promise((done) => this.child.once("close", (code, signal) => done({ code, signal })));
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  async end(signal: NodeJS.Signals = "SIGTERM") {
+    this.child.kill(signal);
+    return this.exited;
+  }
+
+  /** Waits for a line on either output. */
+  said(words: string | RegExp): Promise<string> {
+    const told = (): string => `the program says ${words}; it said: ${this.stdout}${this.stderr}`;
+    return until(told, () => {
+      if (this.child.exitCode !== null) throw new Error(`the program ended: ${this.stdout}${this.stderr}`);
+      const lines = `${this.stdout}\n${this.stderr}`.split("\n");
+      return (
+        lines.find((line) => (typeof words === "string" ? line.includes(words) : words.test(line))) ?? null
+      );
+    });
+  }
+}
+
+/** Runs a command to its end. */
+export async function grindvakt(
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Ended> {
+  const program = new Program(args, options);
+  const { code } = await program.exited;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+async function succeed(args: readonly string[], cwd: string): Promise<string> {
+  const { code, stdout, stderr } = await grindvakt(args, { cwd });
+  if (code !== 0) throw new Error(`grindvakt ${args.join(" ")} ended with ${code}: ${stderr}`);
+  return stdout;
+}
+
+/** `feed` and `feed.keys` in `dir`, with the list of all outcomes. */
+async function makeFeed(dir: string): Promise<void> {
+  await writeFile(join(dir, "cards.csv"), LIST);
+  await succeed(["feed", "init", "feed", "--name", "test"], dir);
+  await succeed(["feed", "publish", "feed", "--cards", "cards.csv"], dir);
+}
+
+/** A running daemon. */
+export class Daemon extends Program {
+  #console: string | null = null;
+
+  /** Resolves once it decides. */
+  async ready(): Promise<this> {
+    const line = await this.said("grindvakt runs");
+    this.#console = (JSON.parse(line) as { console: string | null }).console;
+    return this;
+  }
+
+  /** Resolves once a list is in force and a reader is up. */
+  async healthy(): Promise<this> {
+    await until("/healthz answers 200", async () => (await fetch(`${this.#console}/healthz`)).ok || null);
+    return this;
+  }
+
+  async status(): Promise<Status> {
+    return (await (await fetch(`${this.#console}/api/status`)).json()) as Status;
+  }
+
+  async post(path: string, body: object): Promise<void> {
+    const headers = { "content-type": "application/json" };
+    const reply = await fetch(`${this.#console}${path}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+    });
+    if (!reply.ok) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
+  }
+
+  /** Waits until the status is so. */
+  become(what: string, isSo: (status: Status) => boolean): Promise<Status> {
+    return until(what, async () => {
+      const status = await this.status();
+      return isSo(status) ? status : null;
+    });
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a configuration is what the test writes, wrong ones too
+export type Configuration = Record<string, any>;
+
+export interface Site {
+  dir: string;
+  /** Its configuration file. */
+  file: string;
+  run(): Promise<Daemon>;
+  /** A command about this site: `-c` is added where it is not a `feed` command. */
+  command(...args: string[]): Promise<Ended>;
+  /** The journal's lines, with their hashes, in order. */
+  journal(): Promise<{ seq: number; id?: string; type: string; chain: string; data: Configuration }[]>;
+  /** Ends what was started here and removes the directory. */
+  dispose(): Promise<void>;
+}
+
+/** `configure` changes the configuration of a gate that has one reader at `port`. */
+export async function makeSite(
+  feedDir: string,
+  port: string,
+  configure: (configuration: Configuration) => Promise<void> | void = () => undefined,
+): Promise<Site> {
+  const dir = await mkdtemp(join(tmpdir(), "grindvakt-site-"));
+  for (const part of ["feed", "feed.keys"])
+    await cp(join(feedDir, part), join(dir, part), { recursive: true });
+  await cp(join(dir, "feed", "root.json"), join(dir, "root.json"));
+  const configuration: Configuration = {
+    gateway: { id: "gate-07", site: "slussen", workplaceId: "8112345678", timeZone: "Europe/Stockholm" },
+    dataDir: "./data",
+    cards: { feed: "./feed", root: "./root.json", name: "test", refreshSeconds: 1 },
+    readers: [{ id: "north-in-1", driver: "serial", port, reads: "card-number" }],
+    accessPoints: [
+      {
+        id: "north-in",
+        direction: "entry",
+        readers: ["north-in-1"],
+        relay: { driver: "virtual", pulseMs: 50 },
+        repeatSeconds: 0,
+      },
+    ],
+    console: { listen: "127.0.0.1:0" },
+  };
+  await configure(configuration);
+  const file = join(dir, "gate.yaml");
+  await writeFile(file, stringify(configuration));
+  const daemons: Daemon[] = [];
+  return {
+    dir,
+    file,
+    run() {
+      const daemon = new Daemon(["run", "-c", file]);
+      daemons.push(daemon);
+      return daemon.ready();
+    },
+    command: (...args) => grindvakt(args[0] === "feed" ? args : [...args, "-c", file], { cwd: dir }),
+    journal: () => readJournal(join(dir, "data", "journal")),
+    async dispose() {
+      await Promise.all(daemons.map((daemon) => daemon.end("SIGKILL")));
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function readJournal(dir: string): ReturnType<Site["journal"]> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith(".ndjson")).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(dir, name), "utf8")));
+  return texts
+    .flatMap((text) => text.split("\n").slice(0, -1))
+    .map((line) => ({
+      ...(JSON.parse(line) as { seq: number; type: string; data: Configuration }),
+      chain: createHash("sha256").update(line).digest("hex"),
+    }));
+}
+
+/** A fresh directory with a feed in it, for all sites of a test file. */
+export async function makeFeedDir(): Promise<{ dir: string; dispose(): Promise<void> }> {
+  const dir = await mkdtemp(join(tmpdir(), "grindvakt-feed-"));
+  await makeFeed(dir);
+  return { dir, dispose: () => rm(dir, { recursive: true, force: true }) };
+}
+
+/** What a serial relay board was told, as whole commands: `1 on`, `1 off`; fails where it was told nonsense. */
+export function relayCommands({ received }: Pty): string[] {
+  return Array.from({ length: Math.floor(received.length / 4) }, (_, index) => {
+    const [start = 0, channel = 0, state = 0, sum = 0] = received.subarray(index * 4, index * 4 + 4);
+    if (start !== 0xa0 || state > 1 || sum !== ((start + channel + state) & 0xff))
+      throw new Error(`no command of the board: ${received.toString("hex")}`);
+    return `${channel} ${state === 1 ? "on" : "off"}`;
+  });
+}
+
+/** Waits until the board was told so; what was written is on its way for a moment. */
+export function relayTold(
+  board: Pty,
+  what: string,
+  isSo: (commands: string[]) => boolean,
+): Promise<string[]> {
+  return until(
+    () => `the board is told ${what}; it was told ${relayCommands(board)}`,
+    () => (isSo(relayCommands(board)) ? relayCommands(board) : null),
+  );
+}

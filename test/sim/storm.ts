@@ -1,0 +1,79 @@
+import type { SimRandom } from "./random.ts";
+import type { SimWorld } from "./world.ts";
+
+/**
+ * Kinds of trouble. `broker`: gone, reset, forgetful. `slow-disk`: syncs stall for seconds. `failing-disk`: writes
+ * and syncs fail, or it is full. `reader`: unplugged. `relay`: gone, deaf or stuck. `feed`. `wall`: the wall clock jumps.
+ */
+export const TROUBLES = ["broker", "slow-disk", "failing-disk", "reader", "relay", "feed", "wall"] as const;
+export type Trouble = (typeof TROUBLES)[number];
+
+const WALL_JUMP_MS_MAX = 48 * 3_600_000;
+
+/** Brings one trouble, chosen in its details by chance, and returns how it ends. */
+export function bring(trouble: Trouble, world: SimWorld, random: SimRandom): () => void {
+  switch (trouble) {
+    case "broker":
+      return brokerTrouble(world, random);
+    case "slow-disk": {
+      const chance = random.fraction();
+      world.stallOf = () => (random.chance(chance) ? random.between(100, 4_000) : 0);
+      return () => {
+        world.stallOf = () => 0;
+      };
+    }
+    case "failing-disk": {
+      const isFull = random.chance(0.5);
+      const chance = random.fraction();
+      world.diskFaultOf = ({ kind }) => {
+        if (isFull) return kind === "write" ? "ENOSPC" : null;
+        return (kind === "sync" || kind === "write") && random.chance(chance) ? "EIO" : null;
+      };
+      return () => {
+        world.diskFaultOf = () => null;
+      };
+    }
+    case "reader": {
+      if (world.readers.size === 0) return () => undefined;
+      const reader = random.pick([...world.readers.values()]);
+      reader.unplug();
+      return () => reader.plug();
+    }
+    case "relay": {
+      if (world.relays.size === 0) return () => undefined;
+      const relay = random.pick([...world.relays.values()]);
+      const health = random.pick(["gone", "deaf", "stuck"] as const);
+      if (health === "gone") relay.unplug();
+      else relay.health = health;
+      return () => relay.plug();
+    }
+    case "feed": {
+      world.feed.faultOf = () =>
+        random.pick([null, "missing", "unreachable", "broken", "flipped", "stalled"] as const);
+      return () => {
+        world.feed.faultOf = () => null;
+      };
+    }
+    case "wall":
+      world.machine?.clock.jumpWall(random.between(-WALL_JUMP_MS_MAX, WALL_JUMP_MS_MAX));
+      return () => undefined;
+  }
+}
+
+function brokerTrouble(world: SimWorld, random: SimRandom): () => void {
+  const broker = world.broker;
+  const way = random.pick(["gone", "reset", "forgetful"] as const);
+  if (way === "gone") broker.goDown();
+  else if (way === "reset") broker.drop();
+  else {
+    broker.loseAcknowledgementChance = random.fraction() / 2;
+    broker.loseMessageChance = random.fraction() / 4;
+    broker.duplicateChance = random.fraction() / 4;
+  }
+  return () => {
+    broker.loseAcknowledgementChance = 0;
+    broker.loseMessageChance = 0;
+    broker.duplicateChance = 0;
+    if (broker.whyDown !== null) broker.comeUp();
+  };
+}
