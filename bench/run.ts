@@ -1,0 +1,30 @@
+/**
+ * `npm run bench`: every bench in one run, side by side with what it is held against. `--check` exits 1 on a missed bound,
+ * `--json` prints figures for a program, names choose benches.
+ */
+import { parseArgs } from "node:util";
+import { type Figure, isMissed, showFigure } from "./figures.ts";
+import { benchLine } from "./line.ts";
+import { benchTap } from "./tap.ts";
+
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = { tap: benchTap, line: benchLine };
+
+const { values, positionals } = parseArgs({
+  options: { check: { type: "boolean", default: false }, json: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+let missed = 0;
+for (const name of names) {
+  const bench = BENCHES[name];
+  if (bench === undefined) {
+    process.stderr.write(`bench: there is no ${name}; there are ${Object.keys(BENCHES).join(", ")}\n`);
+    process.exit(2);
+  }
+  const figures = await bench();
+  missed += figures.filter(isMissed).length;
+  if (values.json) process.stdout.write(`${JSON.stringify({ bench: name, figures })}\n`);
+  else process.stdout.write(`\n${name}\n${figures.map((figure) => `  ${showFigure(figure)}`).join("\n")}\n`);
+}
+if (missed > 0) process.stderr.write(`bench: ${missed} bounds missed\n`);
+process.exit(values.check && missed > 0 ? 1 : 0);
