@@ -2,7 +2,8 @@
  * From what is held and the lists of a way to what will be held: pure, in the worker or in place. A whole list becomes
  * the lowest layer; deltas become one layer above it, together with the newest layer that was held.
  */
-import { type Correction, ListBuilder, type ListOrder, type ListOutcome } from "./index-builder.ts";
+import type { Correction } from "./feed-corrections.ts";
+import { ListBuilder, type ListOrder, type ListOutcome } from "./index-builder.ts";
 import type { Cut } from "./index-cuts.ts";
 import type { IndexImage } from "./index-file.ts";
 import { mergeLayers } from "./index-merge.ts";

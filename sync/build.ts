@@ -7,7 +7,8 @@
 import { Worker } from "node:worker_threads";
 import { gunzipSync } from "node:zlib";
 import { type BuildBasis, BuildSession, type Built } from "./build-session.ts";
-import type { BuildRefusalName, Correction, ListOrder, ListOutcome } from "./index-builder.ts";
+import type { Correction } from "./feed-corrections.ts";
+import type { BuildRefusalName, ListOrder, ListOutcome } from "./index-builder.ts";
 import type { Cut } from "./index-cuts.ts";
 import { type IndexImage, readImage } from "./index-file.ts";
 import { mergeLayers } from "./index-merge.ts";

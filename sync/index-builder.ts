@@ -2,6 +2,7 @@
  * From the text of a list to an index image: a whole list to one that stands alone, a delta to a layer over what is held.
  * Pure and synchronous: it runs in a worker (`build-worker.ts`) or, in the simulation and for small lists, in place.
  */
+import { type Correction, forgottenBetween } from "./feed-corrections.ts";
 import { Index } from "./index.ts";
 import { assemble } from "./index-assembly.ts";
 import type { Cut } from "./index-cuts.ts";
@@ -9,7 +10,14 @@ import type { IndexImage } from "./index-file.ts";
 import { Gathering } from "./index-gathering.ts";
 import type { Layer } from "./index-layer.ts";
 import { POSITIONS_MAX } from "./index-numbers.ts";
-import { goneStanding, isFinalStanding, isListed, packStanding, settleStanding } from "./index-standing.ts";
+import {
+  finalStatusOf,
+  goneStanding,
+  isFinalStanding,
+  isListed,
+  packStanding,
+  settleStanding,
+} from "./index-standing.ts";
 import { REMOVED, type Row, type RowFault, RowParser } from "./rows.ts";
 
 /** A list as the signed metadata describes it. `base` null: a whole one. `cards`: on the list at `revision`. */
@@ -18,12 +26,6 @@ export interface ListOrder {
   base: number | null;
   publishedAtMs: number | null;
   cards: number;
-}
-
-/** The root's threshold says that lists from `revision` on may undo the end of this card (a packed number). */
-export interface Correction {
-  packed: number;
-  revision: number;
 }
 
 export type BuildRefusalName = "bad-row" | "bad-gzip" | "wrong-count" | "too-large";
@@ -38,13 +40,16 @@ export class ListBuilder {
   private readonly order: ListOrder;
   private readonly cuts: readonly Cut[];
   private readonly previous: Index | null;
-  private readonly corrected: ReadonlySet<number>;
+  /** Cards whose end the root's threshold says is to be forgotten, and that end. */
+  private readonly forgotten: Map<number, number>;
   private readonly parser: RowParser;
   private readonly gathering: Gathering;
   private fault: RowFault | null = null;
 
   /** For a whole list, of each layer and position held whether the new list has the card, too. */
   private readonly seen: ReadonlyMap<Layer, Uint8Array>;
+  /** Of `forgotten`, those that have a row. */
+  private readonly said = new Set<number>();
   /** Cards on the list. */
   private listed: number;
   private ignoredRows = 0;
@@ -59,12 +64,7 @@ export class ListBuilder {
     this.order = order;
     this.cuts = cuts;
     this.previous = held.length === 0 ? null : new Index(...held);
-    const heldRevision = this.previous?.facts.revision ?? -1;
-    this.corrected = new Set(
-      corrections
-        .filter(({ revision }) => heldRevision < revision && revision <= order.revision)
-        .map(({ packed }) => packed),
-    );
+    this.forgotten = forgottenBetween(corrections, this.previous?.facts.revision ?? -1, order.revision);
     const isDelta = order.base !== null;
     const layers = isDelta ? [] : (this.previous?.layers ?? []);
     this.seen = new Map(layers.map((layer) => [layer, new Uint8Array(layer.numbers.size)]));
@@ -82,10 +82,8 @@ export class ListBuilder {
   finish(): ListOutcome {
     this.fault = this.parser.finish();
     if (this.fault !== null) return refuse("bad-row", `row ${this.fault.row}: ${this.fault.why}`);
-    for (const layer of this.seen.keys()) {
-      const why = this.remember(layer);
-      if (why !== null) return refuse("too-large", why);
-    }
+    const why = this.remember();
+    if (why !== null) return refuse("too-large", why);
     const { revision, publishedAtMs, cards } = this.order;
     const assembled = assemble(this.gathering, { revision, publishedAtMs, cards }, this.cuts);
     if (assembled.kind === "twice") return refuse("bad-row", this.describeTwice(assembled.packed));
@@ -101,10 +99,9 @@ export class ListBuilder {
     const isWhole = base === null;
     if (isWhole && this.gathering.count === cards) return `one row more than the ${cards} there may be`;
     const before = this.standingBefore(packed);
+    if (this.forgotten.has(packed)) this.said.add(packed);
     const said = row.status === REMOVED ? goneStanding(-1) : packStanding(row.status, row.day);
-    const settled = this.corrected.has(packed)
-      ? { standing: said, ignored: false }
-      : settleStanding(before, said);
+    const settled = settleStanding(this.isForgotten(packed, before) ? -1 : before, said);
     if (settled.ignored) this.ignoredRows += 1;
     if (isListed(settled.standing)) this.listed += 1;
     if (!isWhole && before >= 0 && isListed(before)) this.listed -= 1;
@@ -125,8 +122,28 @@ export class ListBuilder {
     return -1;
   }
 
+  private isForgotten(packed: number, standing: number): boolean {
+    return standing >= 0 && this.forgotten.get(packed) === finalStatusOf(standing);
+  }
+
+  /** What the rows do not say: of a whole list the ends of cards it no longer has, of a delta those to be forgotten. */
+  private remember(): string | null {
+    for (const layer of this.seen.keys()) {
+      const why = this.rememberEnds(layer);
+      if (why !== null) return why;
+    }
+    if (this.order.base === null) return null;
+    for (const packed of this.forgotten.keys()) {
+      const standing = this.standingBefore(packed);
+      if (isListed(standing) || !this.isForgotten(packed, standing) || this.said.has(packed)) continue;
+      const why = this.gathering.add(packed, goneStanding(-1));
+      if (why !== null) return why;
+    }
+    return null;
+  }
+
   /** Cards of a layer with a final status that the new list no longer has. */
-  private remember(layer: Layer): string | null {
+  private rememberEnds(layer: Layer): string | null {
     const { previous } = this;
     const seen = this.seen.get(layer)!;
     let fault: string | null = null;
@@ -135,7 +152,9 @@ export class ListBuilder {
       if (seen[position] === 1 || !isFinalStanding(standing) || fault !== null) return;
       // A newer layer has the word on this card; should it hold it in mind, it is remembered there.
       const isNewest = previous?.layers.find(({ numbers }) => numbers.find(packed) >= 0) === layer;
-      if (isNewest) fault = this.gathering.add(packed, goneStanding(standing));
+      if (isNewest && !this.isForgotten(packed, standing)) {
+        fault = this.gathering.add(packed, goneStanding(standing));
+      }
     });
     return fault;
   }

@@ -6,8 +6,8 @@
 import { isFinal, mayBecome, STATUSES } from "./card.ts";
 
 const GONE = STATUSES.length;
-/** In the place of a day, of a card that is gone and had no final status. */
-const NOTHING_REMEMBERED = -1;
+/** In the place of a final status: there was none. */
+export const NOTHING_REMEMBERED = -1;
 
 /** `status`: a place in `STATUSES`; `day`: days since 1970-01-01, or -1 for no end. */
 export function packStanding(status: number, day: number): number {
@@ -52,8 +52,8 @@ export function settleStanding(before: number, after: number): { standing: numbe
   return { standing: isListed(before) ? before : packStanding(final, -1), ignored: true };
 }
 
-/** A place in `STATUSES`, or `NOTHING_REMEMBERED`. */
-function finalStatusOf(standing: number): number {
+/** The final status of a card that has or had one, a place in `STATUSES`; else `NOTHING_REMEMBERED`. */
+export function finalStatusOf(standing: number): number {
   const status = statusCodeOf(standing);
   if (status === GONE) return dayOf(standing);
   return isFinal(STATUSES[status]!) ? status : NOTHING_REMEMBERED;

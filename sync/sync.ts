@@ -6,9 +6,9 @@ import type { Clock, Files, Log, Random, Timer } from "../drivers/ports.ts";
 import type { BuildIndex, BuildOutcome } from "./build.ts";
 import type { CardIndex } from "./card.ts";
 import { type Feed, FeedRefusal, type FeedTarget } from "./feed.ts";
+import type { Correction } from "./feed-corrections.ts";
 import { newestRevision, shortestWay } from "./feed-way.ts";
 import { Index } from "./index.ts";
-import type { Correction } from "./index-builder.ts";
 import type { Cut } from "./index-cuts.ts";
 import { Shelf } from "./shelf.ts";
 import { type AgeLimits, ageOf, type ListAge, type RefreshInstant } from "./sync-age.ts";
@@ -224,7 +224,8 @@ class ListSync implements Sync {
       const why = `the feed's newest list is ${newest}, the one in force is ${inForce}`;
       return this.refuse("rollback", why);
     }
-    const news = { asked, newest, publishedAtMs: outcome.publishedAtMs };
+    const { publishedAtMs, corrections = [] } = outcome;
+    const news = { asked, newest, publishedAtMs, corrections };
     const taken = await this.follow(outcome.targets, news);
     if (taken !== "done" || this.shelf.revision !== newest) return taken === "done" ? "wait" : taken;
     this.told.clear();
@@ -258,7 +259,7 @@ class ListSync implements Sync {
 
   private async take(
     way: readonly FeedTarget[],
-    { asked, newest, publishedAtMs }: News,
+    { asked, newest, publishedAtMs, corrections }: News,
     broken: Set<string>,
   ): Promise<Outcome | "another-way"> {
     const { shelf } = this;
@@ -272,7 +273,7 @@ class ListSync implements Sync {
         lower: shelf.lower,
         top: shelf.top,
         cuts: this.settings.cuts ?? [],
-        corrections: NO_CORRECTIONS,
+        corrections,
         lists: way.map((target) => ({ ...target, publishedAtMs, gzip: downloads.of(target) })),
         signal: this.aborting.signal,
       });
@@ -340,9 +341,8 @@ interface News {
   asked: RefreshInstant;
   newest: number;
   publishedAtMs: number | null;
+  corrections: readonly Correction[];
 }
-
-const NO_CORRECTIONS: readonly Correction[] = [];
 
 /** Downloads, and which of them it was that failed. */
 class Downloads {

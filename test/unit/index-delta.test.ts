@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BuildSession } from "../../sync/build-session.ts";
 import { mayBecome, STATUSES, type Status } from "../../sync/card.ts";
+import type { Correction } from "../../sync/feed-corrections.ts";
 import { Index } from "../../sync/index.ts";
-import type { Correction } from "../../sync/index-builder.ts";
 import { CUTS } from "../../sync/index-cuts.ts";
 import type { IndexImage } from "../../sync/index-file.ts";
 import { mergeLayers } from "../../sync/index-merge.ts";
@@ -15,7 +15,6 @@ import {
   indexOf,
   type ListCard,
   modelAnswer,
-  outcomeOf,
   removed,
   textOf,
 } from "./sync-lists.ts";
@@ -198,50 +197,61 @@ describe("deltas", () => {
 
 describe("a correction", () => {
   const [number] = NUMBERS as [string];
-  const packed = 27e10 + 2401e6 + 1;
   const ended = imagesOf(indexOf([card(number, "terminated")], null, 5));
+  const gone = imagesOf(indexOf([], indexOf([card(number, "terminated")]), 5));
+  const correction = (revision: number, from: Status = "terminated") => [{ number, from, revision }];
+  const back = { base: 5, revision: 7, cards: 1 };
+
+  it.each<[number, Status, string, number]>([
+    [7, "terminated", "active", 0],
+    [6, "terminated", "active", 0],
+    [5, "terminated", "terminated", 1],
+    [8, "terminated", "terminated", 1],
+    [7, "superseded", "terminated", 1],
+  ])(
+    "for revision %i of a card that was %s leaves it %s after 5 to 7",
+    (revision, from, status, ignoredRows) => {
+      const outcome = taken(ended, [card(number, "active")], back, correction(revision, from));
+      expect(outcome.ignoredRows).toBe(ignoredRows);
+      expect(new Index(...outcome.lower, outcome.top).byNumber(number)).toMatchObject({ card: { status } });
+    },
+  );
 
   it.each([
-    [7, "active", 0],
-    [6, "active", 0],
-    [5, "terminated", 1],
-    [8, "terminated", 1],
-  ])("for revision %i leaves the card %s after 5 to 7", (revision, status, ignoredRows) => {
-    const order = { base: 5, revision: 7, cards: 1 };
-    const outcome = taken(ended, [card(number, "active")], order, [{ packed, revision }]);
-    expect(outcome.ignoredRows).toBe(ignoredRows);
-    expect(new Index(...outcome.lower, outcome.top).byNumber(number)).toMatchObject({ card: { status } });
-  });
-
-  it("of a card that was taken off leaves nothing to be remembered", () => {
-    const corrections = [{ packed, revision: 6 }];
-    const off = taken(ended, [removed(number)], { base: 5, revision: 6, cards: 0 }, corrections);
-    const on = taken([...off.lower, off.top], [card(number)], { base: 6, revision: 7, cards: 1 });
+    ["on the list, with a row", ended, [removed(number)]],
+    ["off the list, with a row", gone, [removed(number)]],
+    ["off the list, without a row", gone, []],
+  ])("of a card that was %s, leaves nothing to be remembered", (_, layers, rows) => {
+    const off = taken(layers, rows, { base: 5, revision: 6, cards: 0 }, correction(6));
+    const after = [...off.lower, off.top];
+    expect(mergeLayers(after, [], true).parts.numbers.cells).toHaveLength(0);
+    const on = taken(after, [card(number)], { base: 6, revision: 7, cards: 1 }, correction(6));
     expect(on.ignoredRows).toBe(0);
     expect(new Index(...on.lower, on.top).byNumber(number)).toMatchObject({ card: { status: "active" } });
   });
 
-  it("does not undo what comes after it", () => {
-    const corrections = [{ packed, revision: 6 }];
-    const off = taken(ended, [card(number, "superseded")], { base: 5, revision: 6, cards: 1 }, corrections);
+  it("does not undo an end that comes after it", () => {
+    const off = taken(ended, [card(number, "superseded")], { ...back, revision: 6 }, correction(6));
     const layers = [...off.lower, off.top];
-    const on = taken(layers, [card(number)], { base: 6, revision: 7, cards: 1 }, corrections);
-    expect(on.ignoredRows).toBe(1);
+    expect(taken(layers, [card(number)], { ...back, base: 6 }, correction(6)).ignoredRows).toBe(1);
   });
 
-  it("counts for a whole list, too", () => {
-    expect(outcomeOf([card(number)], indexOf([card(number, "terminated")]))).toMatchObject({
-      ignoredRows: 1,
-    });
-    const session = new BuildSession({
-      lower: ended,
-      top: null,
-      cuts: [],
-      corrections: [{ packed, revision: 6 }],
-    });
-    const builder = session.builder({ base: null, revision: 6, publishedAtMs: null, cards: 1 });
-    builder.push(textOf([card(number)]));
-    expect(builder.finish()).toMatchObject({ ignoredRows: 0 });
+  it.each([
+    [ended, [card(number)], 1],
+    [gone, [card(number)], 1],
+    [ended, [], 0],
+    [gone, [], 0],
+  ])("counts for a whole list, too (%#)", (held, list, positions) => {
+    const basis = { lower: held, top: null, cuts: [], corrections: correction(6) };
+    const order = { base: null, revision: 6, publishedAtMs: null, cards: list.length };
+    const builder = new BuildSession(basis).builder(order);
+    builder.push(textOf(list));
+    const outcome = builder.finish();
+    if (outcome.kind === "refused") throw new Error(outcome.why);
+    expect(outcome.ignoredRows).toBe(0);
+    expect(outcome.image.parts.numbers.cells).toHaveLength(positions);
+    const status = list.length === 0 ? { kind: "unknown" } : { card: { status: "active" } };
+    expect(new Index(outcome.image).byNumber(number)).toMatchObject(status);
   });
 });
 

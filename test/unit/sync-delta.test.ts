@@ -87,6 +87,17 @@ describe("a delta", () => {
     expect(statuses(life)).toEqual(["blocked", "terminated", "active"]);
   });
 
+  it("brings back a card that the root corrects", async () => {
+    const feed = feedWithOne();
+    publishDelta(feed, 1, 3);
+    const life = await started(feed);
+    feed.corrections = [{ number: B, from: "terminated", revision: 4 }];
+    publishDelta(feed, 3, 4);
+    await life.clock.advance(MINUTE_MS);
+    expect(life.changes.at(-1)).toMatchObject({ to: 4, ignoredRows: 0 });
+    expect(statuses(life)).toEqual(["active", "active", "active"]);
+  });
+
   it("whose text is refused is told once, and the whole list is taken", async () => {
     const feed = feedWithOne();
     const life = await started(feed);

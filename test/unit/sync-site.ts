@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createFiles } from "../../drivers/files.ts";
 import { type BuildIndex, buildInPlace } from "../../sync/build.ts";
 import { type Feed, FeedRefusal, type FeedTarget, type RefreshOutcome } from "../../sync/feed.ts";
+import type { Correction } from "../../sync/feed-corrections.ts";
 import type { Cut } from "../../sync/index-cuts.ts";
 import {
   createSync,
@@ -22,6 +23,7 @@ export const DIR = "/data/cards";
 /** Says what was published last; `trouble` overrides it. */
 export class ScriptedFeed implements Feed {
   targets: FeedTarget[] = [];
+  corrections: readonly Correction[] = [];
   trouble: RefreshOutcome | null = null;
   /** How the next downloads break, after their first half. */
   breaks: Error | null = null;
@@ -58,7 +60,8 @@ export class ScriptedFeed implements Feed {
 
   async refresh(): Promise<RefreshOutcome> {
     this.refreshes += 1;
-    return this.trouble ?? { kind: "verified", targets: this.targets, publishedAtMs: 1_000, rootVersion: 1 };
+    const { targets, corrections } = this;
+    return this.trouble ?? { kind: "verified", targets, publishedAtMs: 1_000, rootVersion: 1, corrections };
   }
 
   async *download(target: FeedTarget): AsyncIterable<Uint8Array> {
