@@ -1,18 +1,28 @@
 /**
  * `npm run bench`: every bench in one run, side by side with what it is held against. `--check` exits 1 on a missed bound,
- * `--json` prints figures for a program, names choose benches.
+ * `--json` prints figures for a program, names choose benches, `--cards` says how long a list `index` takes.
  */
 import { parseArgs } from "node:util";
 import { type Figure, isMissed, showFigure } from "./figures.ts";
+import { benchIndex, CARDS } from "./index.ts";
 import { benchLine } from "./line.ts";
+import { benchOsdp } from "./osdp.ts";
 import { benchTap } from "./tap.ts";
 
-const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = { tap: benchTap, line: benchLine };
-
 const { values, positionals } = parseArgs({
-  options: { check: { type: "boolean", default: false }, json: { type: "boolean", default: false } },
+  options: {
+    cards: { type: "string", default: String(CARDS) },
+    check: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+  },
   allowPositionals: true,
 });
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  tap: benchTap,
+  line: benchLine,
+  osdp: benchOsdp,
+  index: () => benchIndex(Number(values.cards), (what) => process.stderr.write(`index: ${what}\n`)),
+};
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
 let missed = 0;
 for (const name of names) {

@@ -127,10 +127,8 @@ function whenKeySet(state: PdState, { reply }: Heard, nowMs: number): Step {
     return restart(own, `it does not take a key of its own: ${why}`, nowMs, "down");
   }
   const step = restart(own, "it has been given its key", nowMs);
-  return {
-    state: { ...step.state, nextTryMs: nowMs },
-    effects: [...step.effects, { kind: "commissioned" }],
-  };
+  const effects = step.effects.filter(({ kind }) => kind !== "note");
+  return { state: { ...step.state, nextTryMs: nowMs }, effects: [...effects, { kind: "commissioned" }] };
 }
 
 // ---------------------------------------------------------------- online

@@ -18,7 +18,7 @@ interface Options {
   port?: string;
   listen?: number;
   baudRate: number;
-  address: number[];
+  address?: number[];
   scbkFile?: string;
   install?: true;
 }
@@ -33,7 +33,7 @@ export function osdpPdCommand(): Command {
       tcpPort,
     )
     .option("--baud-rate <number>", "speed of the line", wholeNumber, 9_600)
-    .option("--address <number>", "of a reader; again for each further one (default: 1)", oneMore, [])
+    .option("--address <number>", "of a reader; again for each further one (default: 1)", oneMore)
     .option("--scbk-file <file>", "its key, 32 hexadecimal digits; without one it speaks in the clear")
     .option("--install", "takes the key that everybody knows, to be given one of its own")
     .addHelpText("after", `\nWhat can be typed:\n${HELP.map((line) => `  ${line}`).join("\n")}`)
@@ -82,7 +82,7 @@ async function deskOptionsOf({ port, listen, ...options }: Options): Promise<Des
       port === undefined
         ? { kind: "listen", port: listen ?? 0 }
         : { kind: "line", port, baudRate: options.baudRate },
-    addresses: options.address.length === 0 ? [1] : options.address,
+    addresses: options.address ?? [1],
     key: options.scbkFile === undefined ? null : await keyOf(options.scbkFile),
     installMode: options.install ?? false,
   };
@@ -109,7 +109,7 @@ function tcpPort(text: string): number {
   return port;
 }
 
-function oneMore(text: string, before: number[]): number[] {
+function oneMore(text: string, before: number[] = []): number[] {
   const address = wholeNumber(text);
   if (address > addressMax) throw new InvalidArgumentError(`An address is at most ${addressMax}.`);
   if (before.includes(address)) throw new InvalidArgumentError("Each address is named once.");
