@@ -7,8 +7,11 @@ import type { Configuration, TlsFiles } from "../config/schema.ts";
 import { readSecret } from "../config/secrets.ts";
 import type { Secret } from "../config/words.ts";
 import { createBroker } from "../drivers/broker.ts";
+import { type OsdpBus, OsdpBuses } from "../drivers/bus-osdp.ts";
 import { openChannel } from "../drivers/channel.ts";
 import { shareChannels } from "../drivers/channel-shared.ts";
+import { parseKey } from "../drivers/codec/osdp-secure.ts";
+import type { DriverWorld } from "../drivers/driver.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
 import { acquireLock } from "../drivers/lock.ts";
 import type { FeedSource, Files, Log } from "../drivers/ports.ts";
@@ -128,6 +131,7 @@ async function portsOf(
   const driverWorld = { clock, random, log, openChannel };
   const relayWorld = { ...driverWorld, openChannel: shareChannels(openChannel) };
   const relays = new Map(accessPoints.map(({ id, relay }) => [id, relay]));
+  const osdp = await osdpPlaces(readers, driverWorld);
   return {
     ...world,
     feed: await feedOf(configuration, world.files),
@@ -136,11 +140,44 @@ async function portsOf(
     // The configuration was checked against the registry's own list of types, so the options are those of its drivers.
     createReader: (id, events) => {
       const options = readers.find((reader) => reader.id === id);
-      return createReader({ ...options, issuers: cards.issuers } as ReaderOptions, driverWorld, events);
+      const settings = { ...options, ...osdp.get(id), issuers: cards.issuers };
+      return createReader(settings as ReaderOptions, driverWorld, events);
     },
-    createRelay: (id, events) => createRelay({ ...relays.get(id), id } as RelayOptions, relayWorld, events),
+    createRelay: (id, events) => {
+      const options = relays.get(id);
+      const place = options?.driver === "osdp-output" ? osdp.get(options.reader) : undefined;
+      return createRelay({ ...options, ...place, id } as RelayOptions, relayWorld, events);
+    },
     tapped,
   };
+}
+
+/** Where each OSDP reader is, and its key: readers and outputs that name one port share its line. */
+interface OsdpPlace {
+  bus: OsdpBus;
+  address: number;
+  scbk: Uint8Array | null;
+}
+
+async function osdpPlaces(
+  readers: Configuration["readers"],
+  world: DriverWorld,
+): Promise<ReadonlyMap<string, OsdpPlace>> {
+  const buses = new OsdpBuses(world);
+  const places = new Map<string, OsdpPlace>();
+  for (const [index, reader] of readers.entries()) {
+    if (reader.driver !== "osdp") continue;
+    const { address, port, baudRate, scbk } = reader;
+    const key = scbk === undefined ? null : await keyOf(`readers[${index}].scbk`, scbk);
+    places.set(reader.id, { address, scbk: key, bus: buses.at({ port, baudRate }) });
+  }
+  return places;
+}
+
+async function keyOf(path: string, secret: Secret): Promise<Uint8Array> {
+  const parsed = parseKey(await secretOf(path, secret));
+  if (parsed.kind === "refused") throw new CannotStart(`${path}: ${parsed.why}`, 2);
+  return parsed.key;
 }
 
 async function brokerOf(

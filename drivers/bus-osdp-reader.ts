@@ -25,19 +25,6 @@ export interface OsdpReaderOptions {
   bus: OsdpBus;
 }
 
-/** What a reader tells of itself. `alarm`: somebody may be tampering with the line. `keys` may be a PIN: keep it nowhere. */
-export type ReaderNotice =
-  | { kind: "tamper"; active: boolean }
-  | { kind: "power"; failed: boolean }
-  | { kind: "inputs"; active: readonly boolean[] }
-  | { kind: "keys"; digits: string }
-  | { kind: "alarm"; why: string }
-  | { kind: "commissioned" };
-
-export interface OsdpReaderEvents extends ReaderEvents {
-  notice?(notice: ReaderNotice, stamp: Stamp): void;
-}
-
 export const osdpReader: ReaderModule<OsdpReaderOptions> = {
   type: "osdp",
   kind: "reader",
@@ -47,7 +34,7 @@ export const osdpReader: ReaderModule<OsdpReaderOptions> = {
 export class OsdpReader implements Reader {
   readonly #options: OsdpReaderOptions;
   readonly #world: DriverWorld;
-  readonly #events: OsdpReaderEvents;
+  readonly #events: ReaderEvents;
   #hold: PdHold | null = null;
   #started: Promise<void> | null = null;
   #resolveStart: () => void = () => {};
@@ -55,7 +42,7 @@ export class OsdpReader implements Reader {
   #early: [PdNews, Stamp][] | null = [];
   #stopping = false;
 
-  constructor(options: OsdpReaderOptions, world: DriverWorld, events: OsdpReaderEvents) {
+  constructor(options: OsdpReaderOptions, world: DriverWorld, events: ReaderEvents) {
     this.#options = options;
     this.#world = world;
     this.#events = events;

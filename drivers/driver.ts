@@ -45,7 +45,32 @@ export interface ReaderEvents {
   up(device: { model?: string }): void;
   /** Once for each time it goes down, and once when the first opening fails. */
   down(why: string): void;
+  /** What the device tells of itself beside cards; left out where nobody wants to know. */
+  notice?(notice: ReaderNotice, stamp: Stamp): void;
 }
+
+/** `alarm`: somebody may be tampering with the line. `keys` may be a PIN: they are counted and kept nowhere. */
+export type ReaderNotice =
+  | { kind: "tamper"; active: boolean }
+  | { kind: "power"; failed: boolean }
+  | { kind: "inputs"; active: readonly boolean[] }
+  | { kind: "keys"; digits: string }
+  | { kind: "alarm"; why: string }
+  | { kind: "commissioned" };
+
+/**
+ * What a technician is shown by `trace` and `identify`, from before `reads` is applied. Never journaled and never logged:
+ * it may hold a token. `bytes`: as they went over the wire; `text`, `bits` and `uid`: what one presentation gave.
+ */
+export type Sight =
+  | { kind: "bytes"; direction: "in" | "out"; bytes: Uint8Array }
+  | { kind: "text"; text: string }
+  /** The first bit sent is the uppermost of the first byte. */
+  | { kind: "bits"; countBits: number; bytes: Uint8Array }
+  /** In the order in which the chip gives them. */
+  | { kind: "uid"; bytes: Uint8Array };
+
+export type Observer = (sight: Sight, stamp: Stamp) => void;
 
 export interface Reader {
   /** Resolves when the device has been opened or has failed once; it goes on trying by itself. */
@@ -54,6 +79,8 @@ export interface Reader {
   stop(): Promise<void>;
   /** Optional capability: light and beep. Never throws, never waits. */
   signal?(signal: Signal): void;
+  /** Optional capability: tells `observer` of everything, beside the readings, until it is given null. One at a time. */
+  observe?(observer: Observer | null): void;
   /** Optional capability, of `virtual` alone: presents what a card would give. False when the reader is not up. */
   present?(text: string): boolean;
 }
@@ -85,6 +112,23 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
+// ---------------------------------------------------------------- inputs
+
+/** A contact: the turnstile's passage contact, a request-to-exit button, a tamper switch. */
+export interface InputEvents {
+  /** It closed (`active`) or opened, bounces left out. The state at `start` is told when it is active. */
+  changed(active: boolean, stamp: Stamp): void;
+  up(device: { model?: string }): void;
+  down(why: string): void;
+}
+
+export interface Input {
+  /** Resolves when the device has been opened or has failed once; it goes on trying by itself. */
+  start(): Promise<void>;
+  /** Resolves when nothing of it is left. */
+  stop(): Promise<void>;
+}
+
 // ---------------------------------------------------------------- modules
 
 /** What a driver may use of the world. */
@@ -105,4 +149,10 @@ export interface RelayModule<Options> {
   type: string;
   kind: "relay";
   create(options: Options, world: DriverWorld, events: RelayEvents): Relay;
+}
+
+export interface InputModule<Options> {
+  type: string;
+  kind: "input";
+  create(options: Options, world: DriverWorld, events: InputEvents): Input;
 }

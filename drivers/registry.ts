@@ -2,6 +2,8 @@
  * The one visible table of devices. A new driver is one file, one line here, and one shape in the configuration.
  * Each is loaded only where a site names it, so that nobody needs the native packages of another's reader.
  */
+import type { OsdpOutputOptions } from "./bus-osdp-output.ts";
+import type { OsdpReaderOptions } from "./bus-osdp-reader.ts";
 import type {
   DriverWorld,
   Reader,
@@ -17,20 +19,24 @@ import type { VirtualReaderOptions, VirtualRelayOptions } from "./virtual.ts";
 
 /** Options by driver type. `id` is the reader's, and for a relay that of its access point: it is named in the log. */
 interface ReaderOptionsOf {
+  osdp: OsdpReaderOptions;
   serial: SerialReaderOptions;
   virtual: VirtualReaderOptions;
 }
 interface RelayOptionsOf {
+  "osdp-output": OsdpOutputOptions;
   "serial-relay": SerialRelayOptions;
   virtual: VirtualRelayOptions;
 }
 
 const READERS: { [Type in keyof ReaderOptionsOf]: () => Promise<ReaderModule<ReaderOptionsOf[Type]>> } = {
+  osdp: async () => (await import("./bus-osdp-reader.ts")).osdpReader,
   serial: async () => (await import("./reader-serial.ts")).serialReader,
   virtual: async () => (await import("./virtual.ts")).virtualReader,
 };
 
 const RELAYS: { [Type in keyof RelayOptionsOf]: () => Promise<RelayModule<RelayOptionsOf[Type]>> } = {
+  "osdp-output": async () => (await import("./bus-osdp-output.ts")).osdpOutput,
   "serial-relay": async () => (await import("./relay-serial.ts")).serialRelay,
   virtual: async () => (await import("./virtual.ts")).virtualRelay,
 };

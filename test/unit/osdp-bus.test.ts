@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { OsdpBus } from "../../drivers/bus-osdp.ts";
-import { OsdpReader, type OsdpReaderEvents, type ReaderNotice } from "../../drivers/bus-osdp-reader.ts";
+import { OsdpReader } from "../../drivers/bus-osdp-reader.ts";
 import { OsdpFramer } from "../../drivers/codec/osdp.ts";
 import { COLOUR } from "../../drivers/codec/osdp-messages.ts";
+import type { ReaderEvents, ReaderNotice } from "../../drivers/driver.ts";
 import type { OsdpPd, OsdpPdOptions } from "../../drivers/osdp-pd.ts";
 import type { TextReads } from "../../drivers/reads.ts";
 import { makeSite, type OsdpSite } from "../conformance/osdp-site.ts";
@@ -12,13 +13,13 @@ import type { SimClock } from "../sim/clock.ts";
 const KEY = new Uint8Array(Buffer.from("00112233445566778899AABBCCDDEEFF", "hex"));
 const OTHER_KEY = KEY.map((byte) => byte ^ 0x5a);
 
-class Ear implements OsdpReaderEvents {
+class Ear implements ReaderEvents {
   readings: string[] = [];
   stamps: number[] = [];
   states: string[] = [];
   notices: ReaderNotice[] = [];
 
-  reading: OsdpReaderEvents["reading"] = (reading, stamp) => {
+  reading: ReaderEvents["reading"] = (reading, stamp) => {
     this.stamps.push(stamp.monotonicMs);
     if (reading.kind === "misread") this.readings.push(`${reading.reason}: ${reading.step}`);
     else if (reading.credential.kind === "number") this.readings.push(reading.credential.number);

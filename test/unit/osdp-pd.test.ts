@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { openDesk } from "../../daemon/commands/osdp-pd-desk.ts";
 import { OsdpBus } from "../../drivers/bus-osdp.ts";
-import { OsdpReader, type OsdpReaderEvents, type ReaderNotice } from "../../drivers/bus-osdp-reader.ts";
+import { OsdpReader } from "../../drivers/bus-osdp-reader.ts";
 import { openChannel } from "../../drivers/channel.ts";
 import { encodeFrame, OsdpFramer, type ReceivedFrame, SECURITY } from "../../drivers/codec/osdp.ts";
 import { type Command, commandCode, decodeReply, encodeCommand } from "../../drivers/codec/osdp-messages.ts";
 import { parseKey } from "../../drivers/codec/osdp-secure.ts";
+import type { ReaderEvents, ReaderNotice } from "../../drivers/driver.ts";
 import { OsdpPd, type PdTold } from "../../drivers/osdp-pd.ts";
 import { OsdpPdLine } from "../../drivers/osdp-pd-line.ts";
 import { hurriedWorld, until } from "../conformance/world.ts";
@@ -179,7 +180,7 @@ describe("the desk", () => {
     const bus = new OsdpBus({ port: desk.port, baudRate: 115_200 }, { ...world, openChannel });
     const readings: string[] = [];
     const notices: ReaderNotice[] = [];
-    const events: OsdpReaderEvents = {
+    const events: ReaderEvents = {
       reading: (reading) => {
         if (reading.kind === "credential" && reading.credential.kind === "number") {
           readings.push(reading.credential.number);
