@@ -190,13 +190,14 @@ const FAULTS_MAX = 100;
 
 /**
  * Proves the chain: every line follows the one before it by sequence and hash. It does not prove that nothing was
- * cut off at the end, that the very last line is unchanged, nor what came before the oldest line that is kept.
- * `progress` is told lines as they go by.
+ * cut off at the end, that the very last line is unchanged, nor what came before the oldest line that is kept
+ * (`journal-against.ts` does). `progress` is told lines as they go by, `seen` each of them.
  */
 export async function verifyJournal(
   files: Files,
   dir: string,
   progress: (lines: number) => void,
+  seen: (entry: Entry) => void = () => undefined,
 ): Promise<Verdict> {
   const verdict: Verdict = { lines: 0, firstSeq: null, head: null, faults: [], ignoredBytes: 0 };
   // Null: what was before is unknown, and not ours to judge.
@@ -206,7 +207,7 @@ export async function verifyJournal(
     if (file === null) continue;
     if (index === 0 && segment.firstSeq === BEFORE_FIRST.seq + 1) head = BEFORE_FIRST;
     try {
-      head = await verifySegment(file, segment, head, verdict, progress);
+      head = await verifySegment(file, segment, head, verdict, progress, seen);
     } finally {
       await file.close();
     }
@@ -221,6 +222,7 @@ async function verifySegment(
   before: Head | null,
   verdict: Verdict,
   progress: (lines: number) => void,
+  seen: (entry: Entry) => void,
 ): Promise<Head | null> {
   const fault = (seq: number, what: string): void => {
     if (verdict.faults.length < FAULTS_MAX) verdict.faults.push({ segment: segment.path, seq, what });
@@ -246,6 +248,7 @@ async function verifySegment(
     verdict.lines += 1;
     if (verdict.lines % PROGRESS_LINES === 0) progress(verdict.lines);
     if (entry === null) continue;
+    seen(entry);
     head = { seq: entry.line.seq, chain: entry.chain };
     verdict.head = head;
     verdict.firstSeq ??= entry.line.seq;

@@ -2,12 +2,12 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Configuration } from "../../config/schema.ts";
 import type { System } from "../../drivers/system.ts";
 import { pathsOf } from "../house.ts";
-import { readEntries, readLast, readPeriod, verifyJournal } from "../journal-reader.ts";
+import { readEntries, readLast, readPeriod } from "../journal-reader.ts";
 import type { Entry } from "../journal-segments.ts";
-import { readCursor } from "../outbox.ts";
 import { type CloudEvent, eventOfLine } from "../record.ts";
 import { createSiteTime } from "../site-time.ts";
 import { Exit } from "./exit.ts";
+import { verifySite } from "./journal-verify.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -20,8 +20,14 @@ export function journalCommand(): Command {
     .command("verify")
     .description("prove the chain: no line changed, missing or out of order")
     .requiredOption(...CONFIGURATION_OPTION)
+    .option(
+      "--against <events>",
+      "also hold it against a centre's events, one JSON object a line; - is standard input",
+    )
     .option("--json", "facts for a program")
-    .action(({ config, json }: Options) => withJournal(config, (site) => verify(site, json === true)));
+    .action(({ config, against, json }: Options & { against?: string }) =>
+      withJournal(config, (site) => verifySite(site, against ?? null, json === true)),
+    );
   journal
     .command("tail")
     .description("print the last lines and follow, until Ctrl-C")
@@ -56,7 +62,7 @@ interface Period {
   format: "ndjson" | "csv";
 }
 
-interface Site extends System {
+export interface Site extends System {
   configuration: Configuration;
   dir: string;
 }
@@ -65,42 +71,6 @@ function withJournal(config: string, act: (site: Site) => Promise<void>): Promis
   return withSite(config, (configuration, system) =>
     act({ ...system, configuration, dir: pathsOf(configuration.dataDir).journal }),
   );
-}
-
-// ---------------------------------------------------------------- verify
-
-async function verify({ files, dir, configuration }: Site, json: boolean): Promise<void> {
-  const isWatched = process.stderr.isTTY === true && !json;
-  // Before the journal, which a running daemon goes on with. A cursor that cannot be read proves nothing.
-  const acknowledged = await readCursor(files, pathsOf(configuration.dataDir).cursor).catch(() => 0);
-  const verdict = await verifyJournal(files, dir, (lines) => {
-    if (isWatched) process.stderr.write(`\r${lines} lines`);
-  });
-  if (isWatched) process.stderr.write("\r\u001b[K");
-  const { lines, firstSeq, head, faults, ignoredBytes } = verdict;
-  // A chain does not show that its end was cut off; the broker's acknowledgements do.
-  const lastSeq = head?.seq ?? 0;
-  if (lastSeq < acknowledged)
-    faults.push({
-      segment: dir,
-      seq: lastSeq + 1,
-      what: `lines ${lastSeq + 1} to ${acknowledged}, which the broker has, are missing`,
-    });
-  if (json)
-    printJson({ ok: faults.length === 0 && head !== null, lines, firstSeq, head, faults, ignoredBytes });
-  else {
-    for (const { segment, seq, what } of faults) print(paint(`${segment}: line ${seq}: ${what}`, "red"));
-    const range = `${firstSeq} to ${head?.seq}, head ${head?.chain}`;
-    if (faults.length === 0 && head !== null)
-      print(`${lines} lines, ${range}: ${paint("the chain holds", "green")}`);
-  }
-  if (faults.length === 0 && head === null)
-    throw new Exit(1, `there is no journal in ${dir}: has the gateway never run, or is dataDir another?`);
-  if (faults.length > 0)
-    throw new Exit(
-      1,
-      `${faults.length} ${faults.length === 1 ? "fault" : "faults"} in ${lines} lines: the chain does not hold`,
-    );
 }
 
 // ---------------------------------------------------------------- tail

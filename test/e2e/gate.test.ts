@@ -1,5 +1,5 @@
 /** The whole way of a tap, by the built program over a pseudo-terminal, to a real broker and a relay board. */
-import { rename } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Mosquitto, startSubscriber } from "../peers/mosquitto.ts";
@@ -51,6 +51,19 @@ describe("the gate", () => {
     );
     expect(stopped.head).toEqual({ seq: journal.length, chain: journal.at(-1)?.chain });
     expect(events.at(-1)?.data.event).toBe("stopped");
+    const centre = join(site.dir, "centre.ndjson");
+    await writeFile(centre, events.map((event) => `${JSON.stringify(event)}\n`).join(""));
+    const proven = await site.command("journal", "verify", "--against", centre);
+    expect(proven.stdout).toContain(
+      `${journal.length} events of the centre, ${journal.length} as in the journal`,
+    );
+    await writeFile(centre, JSON.stringify({ ...events[0], time: "2026-11-22T00:00:00.000Z" }));
+    const differing = await site.command("journal", "verify", "--against", centre, "--json");
+    expect(differing.code).toBe(1);
+    expect(JSON.parse(differing.stdout)).toMatchObject({
+      ok: false,
+      against: { differences: [{ id: "gate-07/1" }] },
+    });
     expect(ear.faults()).toEqual([]);
     const types = new Set(
       ear.heard.map(({ topic, contentType }) => [topic.startsWith(`${P}/state`), contentType].join()),
