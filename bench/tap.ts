@@ -141,6 +141,7 @@ function settingsOf(dataDir: string, root: string): HouseSettings {
     timeZone: "Europe/Stockholm",
     version: "bench",
     boot: "bench",
+    machine: { boot: null, uptimeMs: 0 },
     dataDir,
     prefix: "grindvakt",
     accessPoints: [

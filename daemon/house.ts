@@ -8,6 +8,7 @@ import type { Broker, Clock, FeedSource, Files, Log, Message, Random } from "../
 import type { BuildIndex } from "../sync/build.ts";
 import { createFeed } from "../sync/feed.ts";
 import { createSync, type Sync } from "../sync/sync.ts";
+import { ClockWatch } from "./clock-watch.ts";
 import { type AccessPointSettings, Gateway, type TapView } from "./gateway.ts";
 import { Journal } from "./journal.ts";
 import { readEntries } from "./journal-reader.ts";
@@ -41,6 +42,8 @@ export interface HouseSettings {
   version: string;
   /** Names this run of the process. */
   boot: string;
+  /** Which start of the machine this run belongs to, and for how long it was up when the run began. */
+  machine: { boot: string | null; uptimeMs: number };
   dataDir: string;
   /** What all topics begin with. */
   prefix: string;
@@ -102,6 +105,7 @@ export class House {
   readonly #site: SiteDesk;
   readonly #report: Report;
   readonly #scribe: Scribe;
+  readonly #clockWatch: ClockWatch;
   #tokenKey: Uint8Array = new Uint8Array();
   #readers = new Map<string, Reader>();
   #relays = new Map<string, Relay>();
@@ -149,6 +153,8 @@ export class House {
         tapped: ports.tapped,
       },
     );
+    // In this event the wall clock and the time since the start stand side by side: a centre can place what came before.
+    this.#clockWatch = new ClockWatch(clock, () => this.#gateway.note("clock-trusted", {}));
     const metadataDir = join(this.#paths.cards, "metadata");
     const feed = createFeed({ rootPath: cards.root, metadataDir }, { clock, files, log, source: ports.feed });
     this.#sync = createSync(
@@ -169,7 +175,9 @@ export class House {
     await Promise.all([...this.#relays.values()].map((relay) => relay.start()));
     await this.#openSiteList();
     await this.#sync.start();
-    this.#gateway.note("started", { version: this.#settings.version, ...recovery });
+    const { version, machine } = this.#settings;
+    this.#gateway.note("started", { version, machine, ...recovery });
+    this.#clockWatch.start();
     const { fault } = this.#site.status;
     if (fault !== null) this.#gateway.note("site-list-damaged", { why: fault });
     this.#site.startJournaling((data) =>
@@ -182,6 +190,7 @@ export class House {
 
   /** Safe after a `start` that failed, too. Resolves when every relay is released and what is known is written down. */
   async stop(): Promise<void> {
+    this.#clockWatch.stop();
     await Promise.all([...this.#readers.values()].map((reader) => reader.stop()));
     await Promise.all([...this.#relays.values()].map((relay) => relay.stop()));
     await this.#sync.stop();

@@ -18,7 +18,7 @@ import type { FeedSource, Files, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
 import { createReader, createRelay, type ReaderOptions, type RelayOptions } from "../drivers/registry.ts";
 import { readSecretFile } from "../drivers/secret-file.ts";
-import type { System } from "../drivers/system.ts";
+import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
 import { type Console, createConsole } from "./console/console.ts";
 import { type ControlMethods, type ControlServer, serveControl } from "./control.ts";
@@ -71,7 +71,7 @@ export async function startDaemon(
   try {
     const doors: { console: Console | null } = { console: null };
     const house = new House(
-      settingsOf(configuration),
+      settingsOf(configuration, await machineUptime(world.files)),
       await portsOf(configuration, world, (tap) => {
         tapped(tap);
         doors.console?.tapped(tap);
@@ -102,7 +102,10 @@ export async function startDaemon(
 
 // ---------------------------------------------------------------- from the configuration to the house
 
-function settingsOf({ gateway, dataDir, cards, accessPoints, mqtt, journal }: Configuration): HouseSettings {
+function settingsOf(
+  { gateway, dataDir, cards, accessPoints, mqtt, journal }: Configuration,
+  machine: HouseSettings["machine"],
+): HouseSettings {
   return {
     gateway: gateway.id,
     site: gateway.site,
@@ -110,6 +113,7 @@ function settingsOf({ gateway, dataDir, cards, accessPoints, mqtt, journal }: Co
     timeZone: gateway.timeZone,
     version: VERSION,
     boot: randomUUID(),
+    machine,
     dataDir,
     prefix: mqtt?.prefix ?? "grindvakt",
     accessPoints: accessPoints.map(({ relay, ...accessPoint }) => ({

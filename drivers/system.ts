@@ -5,10 +5,14 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
+import { uptime } from "node:os";
 import { Deadlines } from "./deadlines.ts";
 import { createFiles } from "./files.ts";
 import type { Clock, Disk, DiskFile, Files, Random } from "./ports.ts";
 import { systemTrustSources, type TrustSources, wallClockTrusted } from "./system-trust.ts";
+
+/** A UUID and a line feed. */
+const BOOT_ID_BYTES_MAX = 64;
 
 /** The machine, whole, as the daemon and the commands use it. */
 export interface System {
@@ -23,6 +27,13 @@ export async function createSystem(): Promise<System & { stop(): void }> {
   await clock.start();
   const files = createFiles(createSystemDisk(), systemRandom);
   return { clock, random: systemRandom, files, stop: () => clock.stop() };
+}
+
+/** The kernel's name for this start of the machine (null where it gives none), and for how long that has been up. */
+export async function machineUptime(files: Files): Promise<{ boot: string | null; uptimeMs: number }> {
+  const name = await files.read("/proc/sys/kernel/random/boot_id", BOOT_ID_BYTES_MAX).catch(() => null);
+  const boot = name === null ? null : Buffer.from(name).toString("latin1").trim();
+  return { boot, uptimeMs: Math.round(uptime() * 1_000) };
 }
 
 // ---------------------------------------------------------------- chance

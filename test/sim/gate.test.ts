@@ -1,8 +1,16 @@
 import { describe, expect, test } from "vitest";
+import type { CloudEvent } from "../../daemon/record.ts";
 import type { Files } from "../../drivers/ports.ts";
 import { SimGate, Violation } from "./gate.ts";
 import { SimRandom } from "./random.ts";
+import { TROUBLES } from "./storm.ts";
 import type { Machine } from "./world.ts";
+
+interface EventClock {
+  trusted: boolean;
+  boot: string;
+  uptimeMs: number;
+}
 
 const SEEDS = Array.from({ length: 40 }, (_, seed) => seed + 1);
 const SECONDS = 60;
@@ -15,7 +23,7 @@ async function live(seed: number, plant?: (machine: Machine) => Files): Promise<
   await gate.start();
   await world.advance(5_000);
   gate.excusePulses();
-  world.storm(["broker", "slow-disk", "failing-disk", "reader", "relay", "feed"]);
+  world.storm(TROUBLES);
   for (let second = 0; second < SECONDS; second += 1) {
     await gate.second(random);
     if (!random.chance(0.05)) continue;
@@ -23,7 +31,8 @@ async function live(seed: number, plant?: (machine: Machine) => Files): Promise<
     if (random.chance(0.5)) world.kill();
     else world.powerCut("torn");
     await world.advance(2_000);
-    gate.boot();
+    // A machine without a battery for its clock, whose time service answers after a while.
+    gate.boot(random.chance(0.3) ? { wallMs: 0, trustedAfterMs: random.between(0, 60_000) } : {});
   }
   world.calm();
   await world.advance(120_000);
@@ -37,6 +46,36 @@ describe("a gate in a storm", () => {
     const trace = await live(seed);
     expect(trace.length).toBeGreaterThan(100);
     expect(await live(seed)).toEqual(trace);
+  });
+
+  test("a clock that starts in 1970 and is set later lets a centre place what came before", async () => {
+    const gate = new SimGate(1);
+    const { world } = gate;
+    await gate.start();
+    await world.advance(5_000);
+    world.powerCut("torn");
+    const bootMs = world.clock.wallMs();
+    gate.boot({ wallMs: 0, trustedAfterMs: 90_000 });
+    await world.advance(60_000);
+    world.reader("in-1").presentNumber("BB-1234-567890");
+    await world.advance(20_000);
+    world.machine?.clock.jumpWall(bootMs);
+    await world.advance(20_000);
+    await gate.stop();
+    await gate.checkWhole();
+    const events = world.broker.delivered
+      .filter(({ retain }) => !retain)
+      .map(({ payload }) => JSON.parse(payload) as CloudEvent & { data: { clock: EventClock } });
+    const [tap] = events.filter(({ type }) => type === "grindvakt.tap.v1");
+    const [set] = events.filter(({ data }) => data.event === "clock-trusted");
+    expect(tap?.time).toMatch(/^1970-/);
+    expect(tap?.data.clock).toMatchObject({ trusted: false, boot: set?.data.clock.boot });
+    const sinceMs = set!.data.clock.uptimeMs - tap!.data.clock.uptimeMs;
+    expect(Math.abs(Date.parse(set!.time) - sinceMs - (bootMs + 60_000))).toBeLessThan(100);
+    expect(events.filter(({ data }) => data.event === "started").at(-1)?.data.machine).toEqual({
+      boot: "life-2",
+      uptimeMs: 0,
+    });
   });
 
   test("a journal that forgets to sync is caught", async () => {

@@ -14,7 +14,7 @@ import { cardRows, publishCards } from "../../sync/publish.ts";
 import type { CardRow } from "../../sync/publish-csv.ts";
 import { initFeed } from "../../sync/publish-feed.ts";
 import type { CentreWorld } from "../../sync/publish-repository.ts";
-import { SimClock } from "./clock.ts";
+import { SimClock, type SimClockOptions } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
 import type { SimFeed } from "./feed.ts";
 import { SimRandom } from "./random.ts";
@@ -63,8 +63,8 @@ export class SimGate {
     this.boot();
   }
 
-  boot(): void {
-    const machine = this.world.boot();
+  boot(clock: SimClockOptions = {}): void {
+    const machine = this.world.boot(clock);
     this.#life += 1;
     machine.disk.put("/site/root.json", this.world.feed.files.get("root.json") ?? new Uint8Array());
     const house = new House(settingsOf(`life-${this.#life}`), {
@@ -239,6 +239,7 @@ function settingsOf(boot: string): HouseSettings {
     timeZone: "Europe/Stockholm",
     version: "simulated",
     boot,
+    machine: { boot, uptimeMs: 0 },
     dataDir: DATA,
     prefix: "grindvakt",
     accessPoints: ACCESS_POINTS.map((accessPoint) => ({
