@@ -141,7 +141,6 @@ export class JournalWriter {
     if (open !== null && open.day === day && open.segment.sizeBytes < segmentBytesMax) {
       open.file ??= await files.open(open.segment.path, "append");
       await open.file.write(bytes);
-      await open.file.sync();
       return () => {
         open.segment.sizeBytes += bytes.length;
       };

@@ -41,7 +41,10 @@ export interface Random {
  * Errors carry Node's `code` (`ENOENT`, `ENOSPC`, `EIO`, …).
  */
 export interface Disk {
-  /** `read`: an existing file; `append`: an existing file, writing at its end; `new`: must not exist yet. */
+  /**
+   * `read`: an existing file; `append`: an existing file, writing at its end, each write safe once it resolves, without a
+   * `sync`; `new`: must not exist yet.
+   */
   open(path: string, mode: "read" | "append" | "new"): Promise<DiskFile>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;

@@ -121,7 +121,8 @@ const DIRECTORY_MODE = 0o700;
 const OPEN_FLAGS = {
   // Of files it changes nothing. A named pipe would hold one of the process's four disk threads until somebody writes to it.
   read: constants.O_RDONLY | constants.O_NONBLOCK,
-  append: constants.O_RDWR | constants.O_APPEND,
+  // O_DSYNC: write and fdatasync in one call, and so in one turn of the thread that makes it.
+  append: constants.O_RDWR | constants.O_APPEND | constants.O_DSYNC,
   new: constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL,
 };
 

@@ -1,4 +1,5 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -25,5 +26,19 @@ it("the system's disk makes files and directories that only their owner can use"
   await file.close();
   expect((await stat(join(directory, "d"))).mode & 0o777).toBe(0o700);
   expect((await stat(join(directory, "d", "f"))).mode & 0o777).toBe(0o600);
+  await rm(directory, { recursive: true });
+});
+
+it.runIf(process.platform === "linux")("the system's disk appends so that each write is synced", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "grindvakt-disk-"));
+  const path = join(directory, "f");
+  await writeFile(path, "");
+  const file = await createSystemDisk().open(path, "append");
+  const descriptors = await readdir("/proc/self/fd");
+  const links = await Promise.all(descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")));
+  const info = await readFile(`/proc/self/fdinfo/${descriptors[links.indexOf(path)]}`, "latin1");
+  const flags = Number.parseInt(/flags:\s+(\d+)/.exec(info)?.[1] ?? "", 8);
+  expect(flags & constants.O_DSYNC).toBe(constants.O_DSYNC);
+  await file.close();
   await rm(directory, { recursive: true });
 });

@@ -14,8 +14,12 @@ let file: DiskFile;
 /** A file with `a`s that are durable in every way. */
 beforeEach(async () => {
   disk = new SimDisk({ random: new SimRandom(1) });
-  disk.put("/d/f", filled("a", 1_000));
-  file = await disk.open("/d/f", "append");
+  await disk.makeDir("/d");
+  await disk.syncDir("/");
+  file = await disk.open("/d/f", "new");
+  await file.write(bytes(filled("a", 1_000)));
+  await file.sync();
+  await disk.syncDir("/d");
 });
 
 /** What 200 power cuts at this instant leave of a file. */
@@ -46,9 +50,9 @@ describe("data", () => {
   it("that was written while a sync ran is not covered by it", async () => {
     const clock = new SimClock();
     const slow = new SimDisk({ clock });
-    slow.put("/f", "");
     slow.latencyMsOf = ({ kind }) => (kind === "sync" ? 100 : 0);
-    const log = await slow.open("/f", "append");
+    const log = await slow.open("/f", "new");
+    await slow.syncDir("/");
     await log.write(bytes("one "));
     const synced = log.sync();
     await log.write(bytes("two"));
@@ -75,6 +79,25 @@ describe("data", () => {
     expect(text(disk.crash("lose").seen("/d/f"))).toBe(`${filled("a", 1_000)}${filled("\0", 1_048)}c`);
   });
 
+  it("that was appended is durable once that resolves, and not before", async () => {
+    const clock = new SimClock();
+    const slow = new SimDisk({ clock });
+    slow.put("/f", "");
+    slow.latencyMsOf = ({ kind }) => (kind === "sync" ? 100 : 0);
+    const log = await slow.open("/f", "append");
+    const appended = log.write(bytes("one"));
+    await clock.advance(99);
+    expect([text(slow.seen("/f")), text(slow.durable("/f"))]).toEqual(["one", ""]);
+    await clock.advance(1);
+    await appended;
+    expect(text(slow.durable("/f"))).toBe("one");
+    slow.failAt(slow.ios + 2, "EIO");
+    const failing = log.write(bytes("two")).catch((error: unknown) => error);
+    await clock.advance(100);
+    expect(await failing).toMatchObject({ code: "EIO" });
+    expect([text(slow.seen("/f")), text(slow.durable("/f"))]).toEqual(["onetwo", "one"]);
+  });
+
   it("that was cut off may come back until the cut is synced", async () => {
     await file.truncate(10);
     expect(new Set(leftovers("/d/f").map((content) => content!.length)).size).toBeGreaterThan(50);
@@ -98,7 +121,7 @@ describe("data", () => {
   });
 
   it("is not hardened by a disk that lies", async () => {
-    disk.lies = true;
+    disk.liesAbout = () => true;
     await file.write(bytes("b"));
     await file.sync();
     expect(text(disk.crash("lose").seen("/d/f"))).toBe(filled("a", 1_000));

@@ -49,8 +49,8 @@ export class SimDisk implements Disk {
   /** How long a call takes, in ms. */
   latencyMsOf: (io: Io) => number = () => 0;
   capacityBytes: number;
-  /** A disk that says it synced and did not. Nothing can be promised on it: tests must see that they notice. */
-  lies = false;
+  /** Files of which it says that it synced them and did not. Nothing can be promised of those: tests must see that they notice. */
+  liesAbout: (path: string) => boolean = () => false;
 
   readonly #options: SimDiskOptions;
   readonly #random: SimRandom;
@@ -147,12 +147,12 @@ export class SimDisk implements Disk {
 
   open(path: string, mode: "read" | "append" | "new"): Promise<DiskFile> {
     return this.#do("open", path, () => {
-      if (mode !== "new") return this.#handle(path, this.#file(path, "open"), mode === "append");
+      if (mode !== "new") return this.#handle(path, this.#file(path, "open"), mode);
       const { directory, name } = this.#place(path, "open");
       if (directory.get(name) !== undefined) throw failure("EEXIST", "open", path);
       const file = new FileNode();
       directory.change(name, file);
-      return this.#handle(path, file, true);
+      return this.#handle(path, file, mode);
     });
   }
 
@@ -193,7 +193,7 @@ export class SimDisk implements Disk {
       if (fault !== null) throw failure(fault, "fsync", path);
       const changes = directory.beginSync();
       return () => {
-        if (!this.lies) directory.endSync(changes);
+        if (!this.liesAbout(path)) directory.endSync(changes);
       };
     });
   }
@@ -212,7 +212,7 @@ export class SimDisk implements Disk {
     });
   }
 
-  #handle(path: string, file: FileNode, writes: boolean): DiskFile {
+  #handle(path: string, file: FileNode, mode: "read" | "append" | "new"): DiskFile {
     let isOpen = true;
     let isChanging = false;
 
@@ -241,7 +241,7 @@ export class SimDisk implements Disk {
     const write = (bytes: Uint8Array) =>
       this.#run("write", path, (fault) => {
         check("write");
-        if (!writes) throw failure("EBADF", "write", path);
+        if (mode === "read") throw failure("EBADF", "write", path);
         const fits =
           fault === null ? this.#fitting(file, bytes.length) : this.#random.between(0, bytes.length);
         file.append(bytes.subarray(0, fits));
@@ -257,13 +257,13 @@ export class SimDisk implements Disk {
           throw failure(fault, "fdatasync", path);
         }
         return () => {
-          if (!this.lies) file.endSync(work);
+          if (!this.liesAbout(path)) file.endSync(work);
         };
       });
     const truncate = (toBytes: number) =>
       this.#do("truncate", path, () => {
         check("ftruncate");
-        if (!writes) throw failure("EINVAL", "ftruncate", path);
+        if (mode === "read") throw failure("EINVAL", "ftruncate", path);
         file.truncate(toBytes);
       });
     const close = () =>
@@ -276,7 +276,12 @@ export class SimDisk implements Disk {
       read,
       sync,
       close,
-      write: (bytes) => alone(() => write(bytes)),
+      // One call of a real disk; here its two halves fail, take time and are cut off each by itself.
+      write: (bytes) =>
+        alone(async () => {
+          await write(bytes);
+          if (mode === "append") await sync();
+        }),
       truncate: (toBytes) => alone(() => truncate(toBytes)),
     };
   }
@@ -332,7 +337,7 @@ export class SimDisk implements Disk {
   #successor(next: SimDiskOptions, root: DirectoryNode): SimDisk {
     const disk = new SimDisk({ ...this.#options, capacityBytes: this.capacityBytes, ...next }, root);
     disk.latencyMsOf = this.latencyMsOf;
-    disk.lies = this.lies;
+    disk.liesAbout = this.liesAbout;
     return disk;
   }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Files } from "../../drivers/ports.ts";
 import type { CrashPolicy } from "./disk-nodes.ts";
 import { JournalSite, type JournalSiteOptions } from "./journal-site.ts";
+import type { Machine } from "./world.ts";
 
 const POLICIES: readonly CrashPolicy[] = ["lose", "keep", "torn"];
 const SEEDS = [1, 2, 3];
@@ -168,7 +169,7 @@ async function run(
   scenario: Scenario,
   seed: number,
   cut: { io: number; policy: CrashPolicy },
-  plant?: (files: Files) => Files,
+  plant?: (machine: Machine) => Files,
 ): Promise<boolean> {
   const site = new JournalSite({ seed, ...scenario.options, ...(plant === undefined ? {} : { plant }) });
   const cutsSoFar = () =>
@@ -197,22 +198,21 @@ async function countIos(scenario: Scenario, seed: number): Promise<number> {
 }
 
 /** A disk whose habit `skip` is forgotten, for files of the journal. */
-function forgetful(skip: "sync" | "replace"): (files: Files) => Files {
-  return (files) => ({
-    ...files,
-    open: async (path, mode) => {
-      const file = await files.open(path, mode);
-      return skip === "sync" ? { ...file, sync: async () => undefined } : file;
-    },
-    replace: async (path, content) => {
-      if (skip === "sync") return files.replace(path, content);
+function forgetful(skip: "sync" | "replace"): (machine: Machine) => Files {
+  return ({ disk, files }) => {
+    if (skip === "sync") {
+      disk.liesAbout = (path) => path.endsWith(".ndjson");
+      return files;
+    }
+    const replace: Files["replace"] = async (path, content) => {
       await files.unlink(path).catch(() => undefined);
       const file = await files.open(path, "new");
       if (content instanceof Uint8Array) await file.write(content);
       else for await (const piece of content) await file.write(piece);
       await file.close();
-    },
-  });
+    };
+    return { ...files, replace };
+  };
 }
 
 describe("the power goes in every single disk call of", () => {

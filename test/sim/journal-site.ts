@@ -15,7 +15,7 @@ export interface JournalSiteOptions {
   maxBytes?: number;
   keepMs?: number;
   /** Changes the disk's habits before the journal is built on them: how a bug is planted. */
-  plant?: (files: Files) => Files;
+  plant?: (machine: Machine) => Files;
 }
 
 /**
@@ -48,7 +48,7 @@ export class JournalSite {
       segmentBytesMax: 1_500,
       maxBytes: 1e9,
       keepMs: 1e12,
-      plant: (files) => files,
+      plant: ({ files }) => files,
       ...options,
     };
     this.world = new SimWorld({ seed: options.seed });
@@ -70,7 +70,7 @@ export class JournalSite {
     const { seed, plant, ...settings } = this.#options;
     this.journal = new Journal(
       { ...settings, dir: DIR, gateway: GATEWAY, boot: `life-${life}` },
-      { clock: machine.clock, files: plant(machine.files), log: machine.log },
+      { clock: machine.clock, files: plant(machine), log: machine.log },
       {
         synced: (entries) => unlessOver(() => this.#synced(entries)),
         volatile: ({ id, draft }) => unlessOver(() => this.#isVolatile(id, draft)),

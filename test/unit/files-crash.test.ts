@@ -79,7 +79,7 @@ describe("a replacement and the power", () => {
     expect((await broken(careless("sync"))).length).toBeGreaterThan(0);
     expect((await broken(careless("syncDir"))).length).toBeGreaterThan(0);
     const lied = await broken((disk, content) => {
-      disk.lies = true;
+      disk.liesAbout = () => true;
       return createFiles(disk, new SimRandom(1)).replace("/site/state", content);
     });
     expect(lied.length).toBeGreaterThan(0);

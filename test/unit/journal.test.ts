@@ -10,6 +10,7 @@ import { type FaultCode, type IoKind, SimDisk } from "../sim/disk.ts";
 import { DIR, JournalSite, type JournalSiteOptions } from "../sim/journal-site.ts";
 import { SimLog } from "../sim/log.ts";
 import { SimRandom } from "../sim/random.ts";
+import type { Machine } from "../sim/world.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -246,9 +247,9 @@ describe("a sync", () => {
     let isHung = false;
     const hanging = (file: DiskFile): DiskFile => ({
       ...file,
-      sync: () => (isHung ? new Promise(() => undefined) : file.sync()),
+      write: (bytes) => (isHung ? new Promise(() => undefined) : file.write(bytes)),
     });
-    const plant = (files: Files): Files => ({
+    const plant = ({ files }: Machine): Files => ({
       ...files,
       open: async (path, mode) => hanging(await files.open(path, mode)),
     });
