@@ -5,10 +5,21 @@
 import { isFinal, STATUSES, unpackNumber } from "./card.ts";
 import type { CsvFault } from "./publish-csv.ts";
 import { type Ended, endedEntry } from "./publish-ended.ts";
+import { type SetCard, type SetStatus, type Sets, statusOf } from "./publish-sets.ts";
 import type { CardTable } from "./publish-table.ts";
-import type { Row } from "./rows.ts";
+import { REMOVED, type Row } from "./rows.ts";
 
-/** Cards counted by what becomes of them. `ended`: newly terminated or superseded. `statuses`: cards with each, before and after. */
+/** A card that `feed set` made `set`, and that the new list makes `csv` again. */
+export interface Undone {
+  number: string;
+  set: SetStatus;
+  csv: SetStatus;
+}
+
+/**
+ * Cards counted by what becomes of them. `ended`: newly terminated or superseded. `undone`: the list takes back what `feed
+ * set` made of them; the first of them by name. `statuses`: cards with each, before and after.
+ */
 export interface Change {
   cardsBefore: number;
   cards: number;
@@ -16,6 +27,8 @@ export interface Change {
   vanished: number;
   changed: number;
   ended: number;
+  undone: number;
+  undoneCards: Undone[];
   statuses: Record<string, { before: number; after: number }>;
 }
 
@@ -25,6 +38,9 @@ const endedShareMax = 0.005;
 
 /** A delta that says more than this share of the list anew saves nobody anything. */
 const deltaShareMax = 0.25;
+
+/** As many as a person would go through; the number of all is told. */
+const undoneCardsMax = 1_000;
 
 /** Walks the list before (`take` its rows, ascending) beside the new one, then `finish`. */
 export class Comparison {
@@ -37,15 +53,17 @@ export class Comparison {
   readonly endedGone: number[] = [];
   private readonly table: CardTable;
   private readonly ended: Ended;
+  private readonly sets: Sets;
   private readonly faultsMax: number;
   private readonly before = new Array<number>(STATUSES.length).fill(0);
   private readonly after = new Array<number>(STATUSES.length).fill(0);
   private place = 0;
   private last = -1;
 
-  constructor(table: CardTable, ended: Ended, faultsMax: number) {
+  constructor(table: CardTable, { ended, sets }: { ended: Ended; sets: Sets }, faultsMax: number) {
     this.table = table;
     this.ended = ended;
+    this.sets = sets;
     this.faultsMax = faultsMax;
     this.change = {
       cardsBefore: 0,
@@ -54,6 +72,8 @@ export class Comparison {
       vanished: 0,
       changed: 0,
       ended: 0,
+      undone: 0,
+      undoneCards: [],
       statuses: {},
     };
   }
@@ -85,6 +105,7 @@ export class Comparison {
     if (!this.table.isSame(this.place, row)) {
       this.change.changed += 1;
       this.say(row.packed);
+      this.undo(row.packed, row, { status, day: this.table.dayAt(this.place) });
     }
     this.pass(status);
   }
@@ -96,6 +117,7 @@ export class Comparison {
     if (end !== null) this.guardEnd(end, status);
     this.change.added += 1;
     this.say(packed);
+    this.undo(packed, { status: REMOVED, day: -1 }, { status, day: -1 });
     this.pass(status);
   }
 
@@ -103,6 +125,17 @@ export class Comparison {
     this.change.vanished += 1;
     this.say(row.packed);
     if (isEnd(row.status)) this.endedGone.push(endedEntry(row));
+  }
+
+  /** Counts a card that was still as `feed set` left it (`before`), and gets another status or day, short of an end. */
+  private undo(packed: number, before: SetCard, after: SetCard): void {
+    const set = this.sets.get(packed);
+    if (set === undefined || set.status !== before.status || set.day !== before.day) return;
+    if (isEnd(after.status) || (after.status === before.status && after.day === before.day)) return;
+    this.change.undone += 1;
+    if (this.change.undoneCards.length === undoneCardsMax) return;
+    const number = unpackNumber(packed);
+    this.change.undoneCards.push({ number, set: statusOf(set.status), csv: statusOf(after.status) });
   }
 
   private pass(status: number): void {

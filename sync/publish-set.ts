@@ -17,6 +17,7 @@ import {
   type Say,
 } from "./publish-repository.ts";
 import { type Work, writeStep, writeWhole } from "./publish-revision.ts";
+import { keepSet, readSets } from "./publish-sets.ts";
 import { type Overlay, readOverlay, readState } from "./publish-state.ts";
 import { CardTable } from "./publish-table.ts";
 import { REMOVED, type Row } from "./rows.ts";
@@ -76,6 +77,7 @@ export function setCard(
       const ended = await readEnded(place, world);
       await writeEnded(place, ended.with(Ended.of([endedEntry(row)])), world);
     }
+    await keepSet(place, await readSets(place, world, say), next, world);
     await writeState({ place, repository, keys, world, say, progress: () => {} }, state, next, limits);
     return outcome;
   });

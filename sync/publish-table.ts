@@ -113,6 +113,11 @@ export class CardTable {
     return this.statuses[this.indexAt(place)]!;
   }
 
+  /** Its last day, -1 for no end. */
+  dayAt(place: number): number {
+    return this.days[this.indexAt(place)]!;
+  }
+
   /** Whether the card at `place`, which has the row's number, says the same as `row`. */
   isSame(place: number, row: Row): boolean {
     const index = this.indexAt(place);

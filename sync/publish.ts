@@ -16,6 +16,7 @@ import {
   writeUpdate,
 } from "./publish-repository.ts";
 import { type Progress, progressRows, writeWhole } from "./publish-revision.ts";
+import { forgetSets, readSets } from "./publish-sets.ts";
 import { readOverlay, readState } from "./publish-state.ts";
 import { CardTable } from "./publish-table.ts";
 
@@ -53,7 +54,8 @@ export function publishCards(
     const repository = await openRepository(place, world);
     const table = await fillTable(rows);
     const ended = await readEnded(place, world);
-    const comparison = new Comparison(table, ended, faultsMax);
+    const sets = await readSets(place, world, say);
+    const comparison = new Comparison(table, { ended, sets }, faultsMax);
     const from = repository.newest;
     const overlay = await readOverlay(from?.deltas ?? [], place, world);
     if (from !== null) {
@@ -78,11 +80,13 @@ export function publishCards(
     const keys = await openSigningKeys(place, repository, world);
     if (isSame) {
       await writeUpdate(place, repository, keys, { lists: null, renew: true }, world);
+      await forgetSets(place, world);
       return outcome("unchanged");
     }
     const gone = Ended.of(comparison.endedGone);
     if (gone.size > 0) await writeEnded(place, ended.with(gone), world);
     await writeWhole({ place, repository, keys, world, say, progress }, table, changed, overlay);
+    await forgetSets(place, world);
     return outcome("published");
   });
 }

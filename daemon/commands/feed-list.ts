@@ -2,6 +2,7 @@
 import { createSystemDisk } from "../../drivers/system.ts";
 import type { Status } from "../../sync/card.ts";
 import { type PublishOutcome, publishCards } from "../../sync/publish.ts";
+import type { Change } from "../../sync/publish-change.ts";
 import { readCsv, showDay } from "../../sync/publish-csv.ts";
 import { setCard } from "../../sync/publish-set.ts";
 import { Exit } from "./exit.ts";
@@ -12,6 +13,9 @@ import { paint, print, printJson } from "./terms.ts";
 
 /** The CSV is read in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
+
+/** On one line of a terminal. */
+const undoneNamedMax = 5;
 
 export interface PublishOptions extends PlaceOptions, NotifyOptions {
   cards: string;
@@ -32,6 +36,7 @@ export async function publish(dir: string, options: PublishOptions): Promise<voi
   const silence = isPublished ? await tell(announce, outcome.to) : null;
   if (json === true) printJson({ ...outcome, ...announced(announce, silence) });
   else printChange(outcome);
+  warnOfUndone(outcome.change);
   if (outcome.kind === "refused") throw fault([...outcome.why, "nothing was published"]);
   if (silence !== null) throw unannounced(outcome.to, silence);
 }
@@ -55,6 +60,18 @@ function printChange({ kind, from, to, change }: PublishOutcome): void {
     const told = difference === 0 ? "" : ` (${difference > 0 ? "+" : ""}${difference})`;
     print(`  ${status.padEnd(14)} ${String(after).padStart(9)}${told}`);
   }
+}
+
+/** In words, where the CSV takes back what was set by hand: mostly a block that nobody meant to lift. */
+function warnOfUndone({ undone, undoneCards }: Change): void {
+  if (undone === 0) return;
+  const named = undoneCards
+    .slice(0, undoneNamedMax)
+    .map(({ number, set, csv }) => `${number} ${set} -> ${csv}`);
+  const cards = undone === 1 ? "1 card" : `${undone} cards`;
+  const more = undone > named.length ? "; --json names more" : "";
+  warn(`this CSV takes back what feed set made of ${cards}: ${named.join(", ")}${more}`);
+  warn("was it written before? Set them again, and in the system that writes the CSV, too");
 }
 
 export interface SetOptions extends PlaceOptions, NotifyOptions {

@@ -56,6 +56,13 @@ it("walks a feed through its life", async () => {
     code: 0,
     out: "revision 1 -> revision 2: BB-2401-000001 was active, is blocked\n",
   });
+  expect(await feed("publish lists --cards cards.csv --dry-run")).toMatchObject({
+    code: 0,
+    errors: [
+      "warning: this CSV takes back what feed set made of 1 card: BB-2401-000001 blocked -> active",
+      expect.stringMatching(/^warning: /),
+    ],
+  });
   expect((await feed("refresh lists")).out).toMatch(/^renewed, revision 2; expires\n {2}root/);
   expect(await feed("verify lists")).toMatchObject({
     code: 0,

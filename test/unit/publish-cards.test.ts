@@ -1,8 +1,9 @@
 /** What becomes of single cards: set, ended for ever, said in deltas. */
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { cardRows, publishCards } from "../../sync/publish.ts";
 import type { CardRow } from "../../sync/publish-csv.ts";
 import { linesOf, manyCards, numberOf, Workshop } from "./feed-workshop.ts";
 
@@ -85,6 +86,65 @@ describe("set", () => {
     expect(await linesOf(workshop.set(numberOf(77), "blocked"))).toEqual([
       expect.stringMatching(/is not on the list/),
     ]);
+  });
+});
+
+describe("a CSV that takes back what was set", () => {
+  const publish = (cards: CardRow[], dryRun: boolean, say: (notice: string) => void = () => {}) =>
+    publishCards(workshop.place, cardRows(cards), { allowChange: 0, dryRun }, workshop.centre, say);
+  const undone = async (cards: CardRow[]) => {
+    const { change } = await workshop.publish(cards);
+    return [change.undone, change.undoneCards.map(({ number, set, csv }) => `${number} ${set} -> ${csv}`)];
+  };
+  const changedAt = (at: number, change: Partial<CardRow>) =>
+    manyCards(100).map((card, index) => (index === at ? { ...card, ...change } : card));
+
+  it("is published, and says which cards, once", async () => {
+    await workshop.publish(manyCards(100));
+    await workshop.set(numberOf(3), "suspended");
+    await workshop.set(numberOf(3), "blocked");
+    await workshop.set(numberOf(4), "removed");
+    await workshop.set(numberOf(5), "active", 21_500);
+    expect(await undone(manyCards(100))).toEqual([
+      3,
+      [
+        `${numberOf(3)} blocked -> active`,
+        `${numberOf(4)} removed -> active`,
+        `${numberOf(5)} active -> active`,
+      ],
+    ]);
+    expect(await undone(changedAt(9, { status: "blocked" }))).toEqual([0, []]);
+  });
+
+  it("is told on a dry run too, and forgets nothing by it", async () => {
+    await workshop.publish(manyCards(100));
+    await workshop.set(numberOf(3), "blocked");
+    for (const _ of [1, 2]) {
+      const dry = await publish(manyCards(100), true);
+      expect(dry).toMatchObject({ kind: "dry-run", change: { undone: 1 } });
+    }
+  });
+
+  it("says nothing of cards that it, too, says so, nor of those that end, nor of a set that came to nothing", async () => {
+    await workshop.publish(manyCards(100));
+    await workshop.set(numberOf(3), "blocked");
+    await workshop.set(numberOf(4), "blocked");
+    await workshop.set(numberOf(4), "active");
+    expect(await undone(changedAt(3, { status: "blocked" }))).toEqual([0, []]);
+    // From here on the CSV is what holds, and may say that the block is over.
+    expect(await undone(manyCards(100))).toEqual([0, []]);
+    await workshop.set(numberOf(3), "blocked");
+    expect(await undone(changedAt(3, { status: "terminated" }))).toEqual([0, []]);
+  });
+
+  it("is published also when nobody knows what was set, and says that", async () => {
+    await workshop.publish(manyCards(100));
+    await workshop.set(numberOf(3), "blocked");
+    await writeFile(join(workshop.place.keysDir, "set.json"), "[[1]]");
+    const said: string[] = [];
+    const outcome = await publish(manyCards(100), false, (notice) => said.push(notice));
+    expect(outcome).toMatchObject({ kind: "published", change: { undone: 0 } });
+    expect(said).toEqual([expect.stringMatching(/set\.json cannot be read .*: not known which cards/)]);
   });
 });
 
