@@ -109,11 +109,16 @@ function sentence({ time, subject, type, data }: CloudEvent): string {
     step?: string;
     event?: string;
     why?: string | null;
+    /** Of a change of the site's list. */
+    until?: string | null;
+    who?: { name: string };
     seq?: number;
   };
+  const until = facts.until ? ` until ${facts.until}` : "";
+  const by = facts.who === undefined ? "" : ` by ${facts.who.name}`;
   const what =
     facts.reason === undefined
-      ? `${type.split(".")[1]} ${facts.event ?? ""}`
+      ? `${facts.card ?? type.split(".")[1]} ${facts.event ?? ""}${until}${by}`
       : `${facts.card ?? (facts.credential?.kind === "token" ? "a chip" : "-")} ${paint(facts.reason, facts.granted === true ? "green" : "red")}`;
   const note = facts.step ?? facts.why;
   return `${paint(String(facts.seq).padStart(6), "dim")} ${time} ${subject.padEnd(12)} ${what}${note ? `: ${note}` : ""}`;

@@ -152,6 +152,11 @@ describe("the site list", { timeout: 90_000 }, () => {
     const warned = await site.command("site", "allow", "BB-2611-000009");
     expect(warned.stderr).toMatch(/^warning: cards.admit is listed, [^\n]+\n$/);
 
+    const tail = await site.command("journal", "tail", "--no-follow");
+    expect(tail.stdout).toMatch(
+      / list +BB-2611-000009 site-blocked until 2099-12-24 by \S[^\n]*: tappat\n.* list +BB-2611-000001 site-allowed until /,
+    );
+
     const running = [await site.command("site", "list"), await site.command("site", "list", "--json")];
     const one = await site.command("site", "list", "bb2611000009", "--json");
     await daemon.end();
