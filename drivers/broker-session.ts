@@ -28,6 +28,13 @@ export const acknowledgeMsMax = 10_000;
 /** What we take from a subscription: commands and announcements are a few hundred bytes. */
 export const receivedBytesMax = 64 * 1024;
 
+/**
+ * A site gets a few commands and announcements a minute. So many at once are let pass, and so many a second for ever; a
+ * broker that sends more, or lets somebody, would keep a small machine busy with nothing else: it is left for a while.
+ */
+export const receivedAtOnceMax = 1_000;
+export const receivedPerSecondMax = 100;
+
 /** What we hold of a packet that is not complete yet. MQTT 5 brokers are told, others are left when they pass it. */
 export const packetBytesMax = 256 * 1024;
 
@@ -79,6 +86,8 @@ export class Session {
   #offer: BrokerSession | null = null;
   #end: SessionEnd | null = null;
   #watch: Timer | null = null;
+  /** When all messages so far would have come at `receivedPerSecondMax`. */
+  #receivedByMs = 0;
   /** Until the socket has closed, and MQTT.js with it. */
   #closed: Promise<void> = Promise.resolve();
   #opened: (opened: Opened) => void = () => {};
@@ -247,6 +256,12 @@ export class Session {
 
   #onMessage(topic: string, payload: Buffer, { retain, properties }: IPublishPacket): void {
     if (this.#end !== null) return;
+    if (this.#isFlooded()) {
+      this.#finish(
+        `more than ${receivedPerSecondMax} messages a second came to what this gateway listens to`,
+      );
+      return;
+    }
     if (payload.length > receivedBytesMax) {
       this.#world.log.warn("a message is dropped: it is too long", {
         topic,
@@ -262,6 +277,13 @@ export class Session {
       ...(properties?.responseTopic === undefined ? {} : { responseTopic: properties.responseTopic }),
       ...(properties?.correlationData === undefined ? {} : { correlationData: properties.correlationData }),
     });
+  }
+
+  /** Counts a message. */
+  #isFlooded(): boolean {
+    const nowMs = this.#world.clock.monotonicMs();
+    this.#receivedByMs = Math.max(nowMs, this.#receivedByMs) + 1_000 / receivedPerSecondMax;
+    return this.#receivedByMs - nowMs > (1_000 * receivedAtOnceMax) / receivedPerSecondMax;
   }
 
   /** After an error MQTT.js may go on with a connection it can no longer read: every error is the end. */

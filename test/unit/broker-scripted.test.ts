@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { fiveAgainMs } from "../../drivers/broker.ts";
 import { takenOverPauseMsFirst, wordlessLossesMax } from "../../drivers/broker-backoff.ts";
-import { keepaliveSeconds, packetBytesMax, receivedBytesMax } from "../../drivers/broker-session.ts";
+import {
+  keepaliveSeconds,
+  packetBytesMax,
+  receivedAtOnceMax,
+  receivedBytesMax,
+} from "../../drivers/broker-session.ts";
 import {
   CONNACK_4,
   CONNACK_5,
@@ -229,6 +234,25 @@ describe("a connection that goes wrong", () => {
     client = watch({ urls: [server.url] });
     await client.down();
     expect(client.downs).toEqual(["the broker sent a packet that is too long for a gateway"]);
+  });
+
+  test("messages without end are not listened to, and a broker that has calmed down is", async () => {
+    let connections = 0;
+    server = await startScriptedBroker(({ level, socket }) => {
+      if (level === 5) return socket.destroy();
+      socket.write(Uint8Array.from(CONNACK_4));
+      connections += 1;
+      const count = connections === 1 ? 20 * receivedAtOnceMax : receivedAtOnceMax;
+      socket.write(Buffer.concat(Array(count).fill(publishTo4(2))));
+    });
+    client = watch({ urls: [server.url] });
+    await client.down();
+    const flood = client.received.length;
+    expect(flood).toBeGreaterThanOrEqual(receivedAtOnceMax);
+    expect(flood).toBeLessThan(19 * receivedAtOnceMax);
+    expect(client.downs).toEqual(["more than 100 messages a second came to what this gateway listens to"]);
+    await until(() => client.received.length === flood + receivedAtOnceMax, "all are heard");
+    expect(client.downs).toHaveLength(1);
   });
 
   test("a subscription that is refused is said, and the connection stays", async () => {
