@@ -8,6 +8,7 @@ import type { Broker, Clock, FeedSource, Files, Log, Message, Random } from "../
 import type { BuildIndex } from "../sync/build.ts";
 import { createFeed } from "../sync/feed.ts";
 import { createSync, type Sync } from "../sync/sync.ts";
+import { revisionOf } from "./announcement.ts";
 import { ClockWatch } from "./clock-watch.ts";
 import { type AccessPointSettings, Gateway, type TapView } from "./gateway.ts";
 import { Journal } from "./journal.ts";
@@ -350,8 +351,8 @@ export class House {
         this.#outbox.disconnected();
         this.#report.disconnected();
       },
-      received: ({ topic }) => {
-        if (topic === this.#topics.announcement) this.#sync.refreshSoon();
+      received: ({ topic, payload }) => {
+        if (topic === this.#topics.announcement) this.#sync.refreshSoon(revisionOf(payload));
       },
     });
   }

@@ -1,5 +1,10 @@
 /** A feed behind any web server: plain GETs of static files, taken as they are. */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { chooseProxy, createTunnelAgent, type HttpProxy } from "./feed-proxy.ts";
 import { resumable } from "./feed-resume.ts";
@@ -105,8 +110,11 @@ export function createHttpSource(address: string, options: HttpFeedOptions = {})
     if (status === 404 || status === 410 || status === 403) return { kind: "missing" };
     if (status === 401) return unreachable(url, "the server wants another username and password", proxy);
     if (status === 407) return unreachable(url, "it wants a username and password, in HTTP_PROXY", proxy);
-    if (!REDIRECTS.has(status))
-      return unreachable(url, `the server answers ${status} ${reply.statusMessage}`, proxy);
+    if (!REDIRECTS.has(status)) {
+      const told = unreachable(url, `the server answers ${status} ${reply.statusMessage}`, proxy);
+      const retryAfterMs = retryAfterOf(reply.headers);
+      return { ...told, ...(retryAfterMs > 0 && { retryAfterMs }) };
+    }
     const target = redirectTarget(url, reply.headers.location);
     if (target === null)
       return unreachable(url, "redirected elsewhere, which is not followed: configure that address", proxy);
@@ -171,6 +179,14 @@ function validatorsOf({ headers }: IncomingMessage): Record<string, string> | nu
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
   yield bytes;
+}
+
+/** What a server that is overloaded or away for a while asks for (RFC 9110, 10.2.3), in seconds or until a time; or 0. */
+function retryAfterOf({ date, "retry-after": text = "" }: IncomingHttpHeaders): number {
+  if (/^\d{1,9}$/.test(text)) return 1000 * Number(text);
+  // By the server's own clock: this machine's may be wrong.
+  const untilMs = Date.parse(text) - Date.parse(date ?? "");
+  return Number.isNaN(untilMs) ? 0 : Math.max(0, untilMs);
 }
 
 /** The credentials go with a redirect, so it may only lead to the same host, and never from https to http. */
@@ -240,7 +256,11 @@ function get(url: URL, client: Client, more: Record<string, string>): Promise<In
   });
 }
 
-function unreachable(url: URL, why: string, proxy: HttpProxy | null): FeedReply {
+function unreachable(
+  url: URL,
+  why: string,
+  proxy: HttpProxy | null,
+): Extract<FeedReply, { kind: "unreachable" }> {
   const by = proxy === null ? "" : `by the proxy ${proxy.name}: `;
   return { kind: "unreachable", why: `${url.origin}${url.pathname}: ${by}${why.trim()}` };
 }

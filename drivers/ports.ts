@@ -166,11 +166,14 @@ export interface Broker {
 
 // ---------------------------------------------------------------- feed
 
-/** `found.body` rejects when the transfer breaks; the reader of it stops at the length it can accept. */
+/**
+ * `found.body` rejects when the transfer breaks; the reader of it stops at the length it can accept. `retryAfterMs`: how
+ * long a server that answers asks to be left in peace.
+ */
 export type FeedReply =
   | { kind: "found"; body: AsyncIterable<Uint8Array> }
   | { kind: "missing" }
-  | { kind: "unreachable"; why: string };
+  | { kind: "unreachable"; why: string; retryAfterMs?: number };
 
 /** The static files of a feed. `path` is relative, with `/`, and never contains `..`. */
 export interface FeedSource {

@@ -33,7 +33,15 @@ export interface WorkflowWorld {
 }
 
 /** The feed could not be had just now; says nothing about its content. */
-export class FeedUnreachable extends Error {}
+export class FeedUnreachable extends Error {
+  /** What its server asked for, or 0. */
+  readonly retryAfterMs: number;
+
+  constructor(why: string, retryAfterMs = 0) {
+    super(why);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
 
 /** A source that never answers must not hold the refresh for ever. */
 const replyMsMax = 30_000;
@@ -245,10 +253,10 @@ export async function openFile(
   const deadline = startDeadline(replyMsMax, clock);
   try {
     const reply = await Promise.race([source.fetch(file), deadline.passed]);
-    if (reply.kind === "unreachable") throw new Error(reply.why);
+    if (reply.kind === "unreachable") throw new FeedUnreachable(reply.why, reply.retryAfterMs);
     return reply.kind === "missing" ? null : reply.body;
   } catch (error) {
-    throw new FeedUnreachable((error as Error).message);
+    throw error instanceof FeedUnreachable ? error : new FeedUnreachable((error as Error).message);
   } finally {
     deadline.cancel();
   }

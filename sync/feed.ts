@@ -31,7 +31,7 @@ export type RefreshOutcome =
       corrections?: readonly Correction[];
     }
   | { kind: "refused"; name: RefusalName; why: string }
-  | { kind: "unreachable"; why: string };
+  | { kind: "unreachable"; why: string; retryAfterMs?: number };
 
 export interface Feed {
   /**
@@ -80,10 +80,10 @@ export function createFeed(settings: { rootPath: string; metadataDir: string }, 
     } catch (error) {
       if (error instanceof FeedRefusal) return { kind: "refused", name: error.refusal, why: error.message };
       const why = (error as Error).message;
-      return {
-        kind: "unreachable",
-        why: error instanceof FeedUnreachable ? why : `trusted metadata: ${why}`,
-      };
+      if (!(error instanceof FeedUnreachable))
+        return { kind: "unreachable", why: `trusted metadata: ${why}` };
+      const { retryAfterMs } = error;
+      return { kind: "unreachable", why, ...(retryAfterMs > 0 && { retryAfterMs }) };
     }
   }
 

@@ -8,6 +8,7 @@ import type { CardIndex } from "./card.ts";
 import { type Feed, FeedRefusal, type FeedTarget } from "./feed.ts";
 import type { Correction } from "./feed-corrections.ts";
 import { newestRevision, shortestWay } from "./feed-way.ts";
+import { FeedUnreachable } from "./feed-workflow.ts";
 import { Index } from "./index.ts";
 import type { Cut } from "./index-cuts.ts";
 import { Shelf } from "./shelf.ts";
@@ -63,8 +64,11 @@ export interface SyncEvents {
 export interface Sync {
   /** Loads what is in force on disk (without the feed), then refreshes in the background for ever. Resolves when the disk has been looked at. */
   start(): Promise<void>;
-  /** An announcement or a person asked: refresh within a random second, at most once a second. */
-  refreshSoon(): void;
+  /**
+   * An announcement: refresh within a random second, at most once a second. `revision`: what it announces; a feed that does
+   * not have it yet (a cache before it) is asked again before long.
+   */
+  refreshSoon(revision?: number | null): void;
   /** Refresh now; resolves when done, whatever came of it. For commands. */
   refreshNow(): Promise<void>;
   age(): ListAge;
@@ -83,6 +87,8 @@ export interface SyncWorld {
 
 /** A write for each refresh would wear out an SD card; after a restart the list looks this much older at most. */
 const SAVE_REFRESHED_MS = 5 * 60_000;
+/** A list that may as well be asked for again soon: the metadata before it is as long. */
+const SHORT_BYTES_MAX = 64 * 1024;
 /** A feed that is refused for months, each time with another list, must not fill the memory. */
 const TOLD_MAX = 1_000;
 
@@ -110,6 +116,11 @@ class ListSync implements Sync {
 
   private timer: { dueMs: number; timer: Timer } | null = null;
   private failures = 0;
+  /** What the feed's server last asked for. */
+  private retryAfterMs = 0;
+  private announced: number | null = null;
+  /** The next refresh is one that other gateways make, too. */
+  private isTogether = false;
   private lastStartMs = Number.NEGATIVE_INFINITY;
   private running: Promise<void> | null = null;
   private following: Promise<void> | null = null;
@@ -135,9 +146,11 @@ class ListSync implements Sync {
     else this.refreshSoon();
   }
 
-  refreshSoon(): void {
+  refreshSoon(revision: number | null = null): void {
+    this.announced = revision;
     const { clock, random } = this.world;
     const oncePerSecondMs = this.lastStartMs + SPREAD_MS - clock.monotonicMs();
+    this.isTogether = true;
     this.schedule(Math.max(random.fraction() * SPREAD_MS, oncePerSecondMs));
   }
 
@@ -190,11 +203,16 @@ class ListSync implements Sync {
 
   private run(): Promise<void> {
     const { clock, random } = this.world;
+    const { isTogether } = this;
+    this.isTogether = false;
+    this.retryAfterMs = 0;
     this.lastStartMs = clock.monotonicMs();
     this.running = this.refresh().then((outcome) => {
       this.running = null;
       this.failures = outcome === "retry" || outcome === "retry-download" ? this.failures + 1 : 0;
-      this.schedule(nextDelayMs(outcome, this.failures, this.settings.refreshSeconds, random));
+      const { failures, retryAfterMs } = this;
+      const refreshed = { outcome, failures, retryAfterMs, isTogether };
+      this.schedule(nextDelayMs(refreshed, this.settings.refreshSeconds, random));
     });
     return this.running;
   }
@@ -215,7 +233,10 @@ class ListSync implements Sync {
     const asked = { monotonicMs: clock.monotonicMs(), wallMs: clock.trusted() ? clock.wallMs() : null };
     const outcome = await feed.refresh();
     if (this.stopped) return "wait";
-    if (outcome.kind === "unreachable") return this.refuse("unreachable", outcome.why, "retry");
+    if (outcome.kind === "unreachable") {
+      this.retryAfterMs = outcome.retryAfterMs ?? 0;
+      return this.refuse("unreachable", outcome.why, "retry");
+    }
     if (outcome.kind === "refused") return this.refuse(outcome.name, outcome.why);
     const newest = newestRevision(outcome.targets);
     if (newest === null) return this.refuse("no-way", "the feed holds no list");
@@ -233,7 +254,7 @@ class ListSync implements Sync {
     if (asked.wallMs !== null) await this.saveRefreshed(asked.wallMs);
     if (this.stopped) return "wait";
     this.events.refreshed();
-    return "done";
+    return newest < (this.announced ?? newest) ? "retry" : "done";
   }
 
   /** Takes the way to the newest list that can be had; where one of its lists is no good, the next best way. */
@@ -280,6 +301,7 @@ class ListSync implements Sync {
     } catch (error) {
       const { failed } = downloads;
       if (failed === null) return this.refuseList(way.at(-1)!, "build-failed", messageOf(error));
+      if (error instanceof FeedUnreachable) this.retryAfterMs = error.retryAfterMs;
       if (!(error instanceof FeedRefusal)) return this.refuseList(failed, "unreachable", messageOf(error));
       this.refuseList(failed, error.refusal, error.message);
       broken.add(failed.sha256);
@@ -321,9 +343,10 @@ class ListSync implements Sync {
     });
   }
 
-  private refuseList({ revision, base }: FeedTarget, name: string, why: string): Outcome {
+  private refuseList({ revision, base, lengthBytes }: FeedTarget, name: string, why: string): Outcome {
     const list = base === null ? `list ${revision}` : `delta ${base}-${revision}`;
-    return this.refuse(name, `${list}: ${why}`, "retry-download", `${name} ${list}`);
+    const outcome = name === "unreachable" && lengthBytes <= SHORT_BYTES_MAX ? "retry" : "retry-download";
+    return this.refuse(name, `${list}: ${why}`, outcome, `${name} ${list}`);
   }
 
   /** `cause`: what makes it another one than the refusals told before. */

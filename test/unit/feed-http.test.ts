@@ -119,6 +119,21 @@ describe("answers", () => {
   });
 });
 
+describe("a server that asks for peace", () => {
+  const DATE = "Sun, 22 Nov 2026 06:00:00 GMT";
+  it.each([
+    [429, { "retry-after": "30" }, 30_000],
+    [503, { "retry-after": "Sun, 22 Nov 2026 06:02:00 GMT", date: DATE }, 120_000],
+    [503, { "retry-after": "Sun, 22 Nov 2026 05:00:00 GMT", date: DATE }, undefined],
+    [503, { "retry-after": "a while" }, undefined],
+    [503, {}, undefined],
+  ])("with %i and %o is heard", async (status, headers, retryAfterMs) => {
+    await serve({ answer: always(status, headers) });
+    const reply = await createHttpSource(web.url).fetch("timestamp.json");
+    expect(reply.kind === "unreachable" ? reply.retryAfterMs : reply).toBe(retryAfterMs);
+  });
+});
+
 describe("names and passwords", () => {
   const asksFor =
     (credentials: string): Answer =>

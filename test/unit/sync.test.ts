@@ -1,7 +1,10 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { FeedUnreachable } from "../../sync/feed-workflow.ts";
+import { nextDelayMs, type Refreshed } from "../../sync/sync-pace.ts";
 import { SimClock } from "../sim/clock.ts";
 import { SimDisk } from "../sim/disk.ts";
+import { SimRandom } from "../sim/random.ts";
 import { card } from "./sync-lists.ts";
 import { indexFiles, live, ScriptedFeed, started, UNREACHABLE, WRONG_HASH } from "./sync-site.ts";
 
@@ -73,6 +76,23 @@ describe("a list on its way", () => {
     }
     expect(feed.refreshes - before).toBeGreaterThan(4);
     expect(feed.refreshes - before).toBeLessThanOrEqual(11);
+  });
+
+  it("that was announced and is not there yet is asked for again before long, and not for ever", async () => {
+    const feed = feedWith(ONE);
+    const life = await started(feed);
+    life.sync.refreshSoon(2);
+    await life.clock.advance(4_000);
+    expect(life.list?.revision).toBe(1);
+    feed.publish(2, TWO);
+    await life.clock.advance(4_000);
+    expect(life.list?.revision).toBe(2);
+    life.sync.refreshSoon(Number.MAX_SAFE_INTEGER);
+    const before = feed.refreshes;
+    await life.clock.advance(60 * MINUTE_MS);
+    expect(feed.refreshes - before).toBeLessThan(100);
+    expect(life.refusals).toEqual([]);
+    expect(life.sync.age().freshness).toBe("fresh");
   });
 
   it("is asked for anew when a person asks while a refresh is under way, once for all who ask", async () => {
@@ -165,13 +185,86 @@ describe("a feed that is away", () => {
     await life.clock.advance(60 * MINUTE_MS);
     expect(life.refusals).toEqual([{ name: "unreachable", why: "no route to the feed" }]);
     expect(feed.refreshes).toBeGreaterThan(60);
-    expect(feed.refreshes).toBeLessThan(80);
+    expect(feed.refreshes).toBeLessThan(100);
     feed.trouble = null;
     await life.clock.advance(MINUTE_MS);
     expect(life.list?.revision).toBe(1);
     const before = feed.refreshes;
     await life.clock.advance(10_000);
     expect(feed.refreshes - before).toBeGreaterThanOrEqual(9);
+  });
+});
+
+describe("when to ask again", () => {
+  const delayMs = (refreshed: Partial<Refreshed>, refreshSeconds: number, fraction: number) =>
+    nextDelayMs(
+      { outcome: "done", failures: 0, retryAfterMs: 0, isTogether: false, ...refreshed },
+      refreshSeconds,
+      { bytes: () => new Uint8Array(), fraction: () => fraction },
+    );
+  const spread = (refreshed: Partial<Refreshed>, refreshSeconds = 60) =>
+    [0, 1].map((fraction) => delayMs(refreshed, refreshSeconds, fraction) / 1000);
+
+  it("is after refreshSeconds, and at any time until then for those who asked together", () => {
+    expect(spread({})).toEqual([60, 54]);
+    expect(spread({ isTogether: true })).toEqual([1, 60]);
+    expect(spread({ isTogether: true }, 1)).toEqual([1, 0.9]);
+  });
+
+  it("is soon after one answer that did not come, and ever later, half of it by chance", () => {
+    expect([1, 2, 5, 6, 60].map((failures) => spread({ outcome: "retry", failures }))).toEqual([
+      [1, 2],
+      [2, 4],
+      [16, 32],
+      [30, 60],
+      [30, 60],
+    ]);
+    expect(spread({ outcome: "retry", failures: 1 }, 1)).toEqual([0.5, 1]);
+    expect(spread({ outcome: "retry", failures: 60 }, 600)).toEqual([300, 600]);
+  });
+
+  it("is not before the server wants it, within five minutes", () => {
+    expect(spread({ outcome: "retry", failures: 1, retryAfterMs: 30_000 })).toEqual([31, 47]);
+    expect(spread({ outcome: "retry", failures: 1, retryAfterMs: 1e12 })).toEqual([301, 452]);
+  });
+
+  it("is after minutes where a long list breaks each time", () => {
+    expect(spread({ outcome: "retry-download", failures: 1 })).toEqual([60, 54]);
+    expect(spread({ outcome: "retry-download", failures: 9 })).toEqual([900, 810]);
+  });
+
+  it("keeps a fleet that heard one announcement from asking together ever after", () => {
+    const random = new SimRandom("fleet");
+    const atMs = Array.from({ length: 10_000 }, () => {
+      const together = { outcome: "done", failures: 0, retryAfterMs: 0, isTogether: true } as const;
+      return nextDelayMs(together, 60, random);
+    });
+    const perSecond = new Map<number, number>();
+    for (const ms of atMs) {
+      const second = Math.floor(ms / 1000);
+      perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+    }
+    expect(Math.max(...perSecond.values())).toBeLessThan(2 * (10_000 / 60));
+  });
+
+  it("is what the feed's server asks for, on the way of the metadata and of a short list", async () => {
+    const feed = feedWith(ONE);
+    const life = await started(feed);
+    feed.trouble = { kind: "unreachable", why: "503", retryAfterMs: 120_000 };
+    await life.clock.advance(MINUTE_MS);
+    const before = feed.refreshes;
+    await life.clock.advance(100_000);
+    expect(feed.refreshes).toBe(before);
+    feed.trouble = null;
+    feed.publish(2, TWO);
+    feed.breaks = new FeedUnreachable("503", 120_000);
+    await life.clock.advance(90_000);
+    expect(feed.downloads).toBe(2);
+    feed.breaks = null;
+    await life.clock.advance(110_000);
+    expect(feed.downloads).toBe(2);
+    await life.clock.advance(80_000);
+    expect(life.list?.revision).toBe(2);
   });
 });
 
