@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the system packages that the tests need, where it may; otherwise says in one line what to install.
 set -euo pipefail
-declare -A package_of=([mosquitto]=mosquitto [socat]=socat [nc]=netcat-openbsd [openssl]=openssl)
+declare -A package_of=([mosquitto]=mosquitto [nginx]=nginx-light [socat]=socat [nc]=netcat-openbsd [openssl]=openssl)
 missing=()
 for program in "${!package_of[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
