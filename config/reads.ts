@@ -1,8 +1,7 @@
 /**
  * `reads`: what a reader hands over. The same chip UID comes in many clothes; the site says in which.
  */
-import Type from "typebox";
-import { choice, section } from "./words.ts";
+import { choice, optional, type Schema, section, yesOrNo } from "./words.ts";
 
 /** A chip UID as text. `bytes`: how many of them the reader gives; `cut`: which end of a longer UID they are. */
 export interface UidText {
@@ -27,21 +26,18 @@ const UID_TEXT = section("A chip UID written as text.", {
     default: "msb",
   }),
   bytes: choice("How many bytes the reader hands over.", [3, 4, 7, 10]),
-  cut: Type.Optional(
+  cut: optional(
     choice("Which end of a longer UID these bytes are; without it they are all of it.", ["first", "last"]),
   ),
 });
 
 const WIEGAND_BITS = section("A chip UID wrapped in Wiegand bits.", {
   wiegand: choice("How many bits the reader sends.", [26, 32, 34, 37, 40, 56, 58]),
-  identityOf16Bits: Type.Boolean({
-    description: "Accepts 26 bits, of which only 16 tell one card from another.",
-    default: false,
-  }),
+  identityOf16Bits: yesOrNo("Accepts 26 bits, of which only 16 tell one card from another."),
 });
 
-export function reads<T extends Reads>(byDefault: "card-number" | "uid") {
-  return Type.Unsafe<T>({
+export function reads<T extends Reads>(byDefault: "card-number" | "uid"): Schema<T> {
+  return {
     description:
       "What the reader hands over: the printed card number, or the chip's UID and how it is written.",
     default: byDefault,
@@ -52,5 +48,5 @@ export function reads<T extends Reads>(byDefault: "card-number" | "uid") {
     then: { enum: ["card-number", "uid"] },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's own keyword.
     else: { if: { required: ["wiegand"] }, then: WIEGAND_BITS, else: UID_TEXT },
-  });
+  };
 }

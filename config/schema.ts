@@ -6,10 +6,24 @@
  * Two keywords of our own: `x-form` names a row of `forms.ts`, which checks and converts a text; `x-allowed`
  * says what is allowed where the other keywords cannot say it well.
  */
-import Type, { type Static, type TProperties } from "typebox";
 import type { ListenAddress } from "./forms.ts";
 import { type Reads, reads, type TextReads } from "./reads.ts";
-import { choice, formed, id, integer, list, secret, section, text, tls, variants } from "./words.ts";
+import {
+  choice,
+  formed,
+  id,
+  integer,
+  list,
+  optional,
+  type Properties,
+  type Static,
+  secret,
+  section,
+  text,
+  tls,
+  variants,
+  yesOrNo,
+} from "./words.ts";
 
 /** Every number a site may choose, with its bounds. */
 export const LIMITS = {
@@ -60,7 +74,7 @@ const READER_DRIVERS = {
     port: formed("The serial device of the RS-485 line.", "device"),
     baudRate,
     address: integer("The reader's address on the line.", LIMITS.osdpAddress),
-    scbk: Type.Optional(secret("The reader's own key of the secure channel, 32 hexadecimal digits.")),
+    scbk: optional(secret("The reader's own key of the secure channel, 32 hexadecimal digits.")),
     reads: reads<Reads>("uid"),
   },
   hid: {
@@ -69,7 +83,7 @@ const READER_DRIVERS = {
     reads: reads<TextReads>("card-number"),
   },
   virtual: {},
-} satisfies Record<string, TProperties>;
+} satisfies Record<string, Properties>;
 
 /** The options of each relay driver, beside `driver` and `pulseMs`. */
 const RELAY_DRIVERS = {
@@ -92,7 +106,7 @@ const RELAY_DRIVERS = {
     output: integer("Which output of the reader, from 0.", LIMITS.line, { default: 0 }),
   },
   virtual: {},
-} satisfies Record<string, TProperties>;
+} satisfies Record<string, Properties>;
 
 const READER = variants("A reader.", READER_DRIVERS, { id: id("The reader's name.") });
 const RELAY = variants(
@@ -108,7 +122,7 @@ const RELAY = variants(
 const GATEWAY = section("Which gateway this is.", {
   id: id("The gateway's name, unique among all that share a broker."),
   site: id("The site's name."),
-  workplaceId: Type.Optional(
+  workplaceId: optional(
     text("The building site's number in the personnel ledger.", {
       pattern: "^[0-9A-Za-z-]{1,32}$",
       "x-allowed": "1 to 32 letters, digits and -, in quotes",
@@ -125,9 +139,9 @@ const CARDS = section(
     feed: formed("Where the list comes from: a web address or a directory.", "feed"),
     name: id("What the feed's announcements are called.", { default: "id06" }),
     root: formed("The file with the trusted root the gateway starts from.", "path"),
-    username: Type.Optional(text("The user name, where the feed asks for one.")),
-    password: Type.Optional(secret("The password that goes with `username`.")),
-    tls: Type.Optional(tls("TLS files for an https feed.")),
+    username: optional(text("The user name, where the feed asks for one.")),
+    password: optional(secret("The password that goes with `username`.")),
+    tls: optional(tls("TLS files for an https feed.")),
     issuers: list(
       "The prefixes of card numbers that are accepted.",
       text("A prefix.", { pattern: "^[A-Z]{2}$", "x-allowed": "two capital letters" }),
@@ -165,7 +179,7 @@ const ACCESS_POINT = section("A passage as the site knows it.", {
     minItems: 1,
     uniqueItems: true,
   }),
-  relay: Type.Optional(RELAY),
+  relay: optional(RELAY),
   repeatSeconds: integer(
     "The same credential again within this is one tap, in seconds; 0 is off.",
     LIMITS.repeatSeconds,
@@ -206,9 +220,9 @@ const MQTT = section(
       minItems: 1,
       uniqueItems: true,
     }),
-    username: Type.Optional(text("The user name at the broker.")),
-    password: Type.Optional(secret("The password that goes with `username`.")),
-    tls: Type.Optional(tls("TLS files for mqtts addresses.")),
+    username: optional(text("The user name at the broker.")),
+    password: optional(secret("The password that goes with `username`.")),
+    tls: optional(tls("TLS files for mqtts addresses.")),
     prefix: text("What all topics begin with.", {
       default: "grindvakt",
       pattern: "^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
@@ -219,7 +233,7 @@ const MQTT = section(
       choice("A command.", ["open", "refresh", "identify", "site-block", "site-unblock", "resend"]),
       { default: [], uniqueItems: true },
     ),
-    homeAssistant: Type.Boolean({ description: "Announces the gateway to Home Assistant.", default: false }),
+    homeAssistant: yesOrNo("Announces the gateway to Home Assistant."),
   },
   { dependencies: { password: ["username"] } },
 );
@@ -228,22 +242,21 @@ const JOURNAL = section(
   "How much of what happened is kept.",
   {
     keepDays: integer("Acknowledged events are kept this long, in days.", LIMITS.keepDays, { default: 740 }),
-    maxBytes: Type.Unsafe<number>({
-      description: "The most the journal may take of the disk, in bytes or with a unit (KiB, MiB, GiB, TiB).",
-      type: ["string", "integer"],
-      "x-form": "size",
-      default: "2GiB",
-    }),
+    maxBytes: formed<number>(
+      "The most the journal may take of the disk, in bytes or with a unit (KiB, MiB, GiB, TiB).",
+      "size",
+      { type: ["string", "integer"], default: "2GiB" },
+    ),
   },
   { default: {} },
 );
 
 const CONSOLE = section("The technician's page and the HTTP interface.", {
-  listen: Type.Unsafe<ListenAddress>(
-    formed("Where the console listens, HOST:PORT.", "listen", { default: "127.0.0.1:8606" }),
-  ),
-  password: Type.Optional(secret("The console's password, required off loopback.")),
-  tls: Type.Optional(tls("TLS files of the console; `cert` and `key` make it https.")),
+  listen: formed<ListenAddress>("Where the console listens, HOST:PORT.", "listen", {
+    default: "127.0.0.1:8606",
+  }),
+  password: optional(secret("The console's password, required off loopback.")),
+  tls: optional(tls("TLS files of the console; `cert` and `key` make it https.")),
 });
 
 export const CONFIGURATION = section("One gateway of Grindvakt.", {
@@ -254,9 +267,9 @@ export const CONFIGURATION = section("One gateway of Grindvakt.", {
   cards: CARDS,
   readers: list("The readers.", READER, { minItems: 1, maxItems: READERS_MAX }),
   accessPoints: list("The access points.", ACCESS_POINT, { minItems: 1, maxItems: ACCESS_POINTS_MAX }),
-  mqtt: Type.Optional(MQTT),
+  mqtt: optional(MQTT),
   journal: JOURNAL,
-  console: Type.Optional(CONSOLE),
+  console: optional(CONSOLE),
   log: section(
     "What is written to the log.",
     {
