@@ -68,6 +68,8 @@ interface FormContext {
 }
 
 const validator = new Ajv({
+  meta: false,
+  validateSchema: false,
   allErrors: true,
   useDefaults: true,
   discriminator: true,
