@@ -52,6 +52,9 @@ function readsFaults(reader: ReaderOptions, pointer: string): Complaint[] {
         ),
       ];
     }
+    if (reads.wiegand > 40 && reads.cut !== undefined) {
+      return [fault(`${place}/cut`, `${reads.wiegand} bits hold a whole UID of 7 bytes, allowed: no cut`)];
+    }
     const tooFew = reads.wiegand === 26 && !reads.identityOf16Bits;
     const message = "26 bits tell only 65,536 cards apart, allowed: more bits, or identityOf16Bits: true";
     return tooFew ? [fault(`${place}/wiegand`, message)] : [];

@@ -14,17 +14,21 @@ export interface UidText {
 export interface WiegandBits {
   wiegand: 26 | 32 | 34 | 37 | 40 | 56 | 58;
   identityOf16Bits: boolean;
+  order: "msb" | "lsb";
+  cut?: "first" | "last";
 }
 
 /** What a line of text can hold. */
 export type TextReads = "card-number" | "uid" | UidText;
 export type Reads = TextReads | WiegandBits;
 
+const order = choice("Whether the chip's first byte is written first (msb) or last (lsb).", ["msb", "lsb"], {
+  default: "msb",
+});
+
 const UID_TEXT = section("A chip UID written as text.", {
   uid: choice("Hexadecimal or decimal digits.", ["hex", "dec"]),
-  order: choice("Whether the chip's first byte is written first (msb) or last (lsb).", ["msb", "lsb"], {
-    default: "msb",
-  }),
+  order,
   bytes: choice("How many bytes the reader hands over.", [3, 4, 7, 10]),
   cut: optional(
     choice("Which end of a longer UID these bytes are; without it they are all of it.", ["first", "last"]),
@@ -34,6 +38,10 @@ const UID_TEXT = section("A chip UID written as text.", {
 const WIEGAND_BITS = section("A chip UID wrapped in Wiegand bits.", {
   wiegand: choice("How many bits the reader sends.", [26, 32, 34, 37, 40, 56, 58]),
   identityOf16Bits: yesOrNo("Accepts 26 bits, of which only 16 tell one card from another."),
+  order,
+  cut: optional(
+    choice("Which end of a longer UID these bits are; without it they are all of it.", ["first", "last"]),
+  ),
 });
 
 export function reads<T extends Reads>(byDefault: "card-number" | "uid"): Schema<T> {
@@ -41,7 +49,7 @@ export function reads<T extends Reads>(byDefault: "card-number" | "uid"): Schema
     description:
       "What the reader hands over: the printed card number, or the chip's UID and how it is written.",
     default: byDefault,
-    "x-allowed": "card-number, uid, { uid, order, bytes, cut } or { wiegand }",
+    "x-allowed": "card-number, uid, { uid, order, bytes, cut } or { wiegand, order, cut }",
     type: ["string", "object"],
     if: { type: "string" },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's own keyword.

@@ -1,11 +1,10 @@
 /** A reader on an OSDP line: cards and keys from it, light and beep to it. */
 
 import type { OsdpBus, PdHold } from "./bus-osdp.ts";
-import { readBits, readCharacters } from "./bus-osdp-card.ts";
 import type { PdNews } from "./bus-osdp-pd.ts";
 import { CAPABILITY, COLOUR, type Command, TONE } from "./codec/osdp-messages.ts";
 import type { DriverWorld, Reader, ReaderEvents, ReaderModule, Reading, Signal, Stamp } from "./driver.ts";
-import type { TextReads } from "./reads.ts";
+import { type Reads, readBits, readCharacters } from "./reads.ts";
 
 /** A light or a beep that comes later than this is for somebody else. */
 const signalMsMax = 2_000;
@@ -19,7 +18,7 @@ export interface OsdpReaderOptions {
   id: string;
   address: number;
   scbk: Uint8Array | null;
-  reads: TextReads;
+  reads: Reads;
   /** Accepted card number prefixes. */
   issuers: readonly string[];
   bus: OsdpBus;

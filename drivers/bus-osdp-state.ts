@@ -3,9 +3,9 @@
  * of the machine in `bus-osdp-machine.ts`. Values only.
  */
 import type { ReceivedFrame } from "./codec/osdp.ts";
-import type { Bits } from "./codec/osdp-layout.ts";
 import type { Command, Reply } from "./codec/osdp-messages.ts";
 import type { Session, SessionKeys } from "./codec/osdp-secure.ts";
+import type { Bits } from "./codec/wiegand.ts";
 
 /** How the site has the PD. `key`: its SCBK; null: it is spoken to in the clear, as the site has said. */
 export interface PdSettings {

@@ -4,7 +4,6 @@
  * to fail in the ways that readers and cables do.
  */
 import { EVERYBODY, encodeFrame, type Frame, type ReceivedFrame, SECURITY } from "./codec/osdp.ts";
-import type { Bits } from "./codec/osdp-layout.ts";
 import {
   type Command,
   decodeCommand,
@@ -25,6 +24,7 @@ import {
   serverCryptogram,
   sessionKeys,
 } from "./codec/osdp-secure.ts";
+import type { Bits } from "./codec/wiegand.ts";
 import type { Clock, Random, Timer } from "./ports.ts";
 
 /** Without a word from the CP for this long, a PD forgets the session (5.7). */

@@ -2,18 +2,13 @@
  * How messages are laid out in bytes, as data: a layout is a table of fields in their order, and one function each
  * way serves them all. Numbers are little-endian, as everywhere in OSDP.
  */
+import type { Bits } from "./wiegand.ts";
 
 /**
  * `u8`, `u16`, `u32`: numbers. A number: that many bytes. `counted`: a length byte, then so many bytes. `bits`: a
  * 16-bit count of bits, then the bytes that hold them, the first bit uppermost. `rest`: whatever is left.
  */
 type Field = "u8" | "u16" | "u32" | "counted" | "bits" | "rest" | number;
-
-/** Bits as a reader gives them; the last byte is filled up with zeros below. */
-export interface Bits {
-  countBits: number;
-  bytes: Uint8Array;
-}
 
 export type Fields = Readonly<Record<string, Field>>;
 

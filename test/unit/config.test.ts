@@ -302,6 +302,12 @@ describe("reads", () => {
     ["osdp, address: 1", "{ wiegand: 34 }", ""],
     ["osdp, address: 1", "{ wiegand: 26 }", "26 bits tell only 65,536 cards apart"],
     ["osdp, address: 1", "{ wiegand: 26, identityOf16Bits: true }", ""],
+    ["osdp, address: 1", "{ wiegand: 34, order: lsb, cut: last }", ""],
+    [
+      "osdp, address: 1",
+      "{ wiegand: 58, cut: last }",
+      "58 bits hold a whole UID of 7 bytes, allowed: no cut",
+    ],
     ["osdp, address: 1", "{ wiegand: 27 }", "is 27, allowed: 26, 32, 34, 37, 40, 56, 58"],
   ])("driver %s, %s", (driver, reads, said) => {
     const text = MINIMAL.replace("driver: virtual", `driver: ${driver}, port: /dev/a, reads: ${reads}`);
