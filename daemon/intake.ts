@@ -6,6 +6,7 @@ import type { ReaderEvents, Reading, Stamp } from "../drivers/driver.ts";
 import type { Clock } from "../drivers/ports.ts";
 import { createMailbox } from "./mailbox.ts";
 import { createNoise, createTally, type Noise, type Tally } from "./noise.ts";
+import { createNotices, type Notices } from "./notices.ts";
 import { countMisread, newReaderState, type ReaderState } from "./reader-state.ts";
 import { type Scribe, timeOf } from "./scribe.ts";
 import { cut } from "./tap-event.ts";
@@ -25,6 +26,7 @@ interface Desk {
   state: ReaderState;
   noise: Noise;
   dropped: Tally;
+  notices: Notices;
 }
 
 type Arrival = { reader: string; reading: Reading; stamp: Stamp };
@@ -47,6 +49,7 @@ export class Intake {
       reading: (reading, stamp) => this.#receive({ reader: id, reading, stamp }),
       up: ({ model }) => this.#changeState(id, "up", null, model ?? null),
       down: (why) => this.#changeState(id, "down", why, null),
+      notice: (notice, stamp) => this.#desks.get(id)?.notices.take(notice, stamp),
     };
   }
 
@@ -60,9 +63,10 @@ export class Intake {
       const desk = this.#desks.get(left.reader);
       if (desk !== undefined) this.#drop(desk);
     }
-    for (const { noise, dropped } of this.#desks.values()) {
+    for (const { noise, dropped, notices } of this.#desks.values()) {
       noise.flush();
       dropped.flush();
+      notices.flush();
     }
   }
 
@@ -124,14 +128,23 @@ export class Intake {
   }
 
   #furnish(id: string): Desk {
-    const { scribe } = this.#rooms;
+    const { scribe, changed } = this.#rooms;
     const tell = (event: "misreads" | "dropped") => (count: number) => {
       scribe.write("grindvakt.reader.v1", id, scribe.stamp(), { event, reader: id, count });
     };
-    return {
+    const desk: Desk = {
       state: newReaderState(timeOf(scribe.stamp())),
       noise: createNoise(this.#clock, tell("misreads")),
       dropped: createTally(this.#clock, tell("dropped")),
+      notices: createNotices(id, {
+        clock: this.#clock,
+        scribe,
+        show: (part) => {
+          desk.state = { ...desk.state, ...part };
+          changed();
+        },
+      }),
     };
+    return desk;
   }
 }

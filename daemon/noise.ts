@@ -9,7 +9,7 @@ const EVENTS_MAX_PER_WINDOW = 10;
 
 /** Counts, and tells how many once a minute while there is anything to tell. */
 export interface Tally {
-  add(): void;
+  add(count?: number): void;
   /** Tells now what it has counted. */
   flush(): void;
 }
@@ -25,8 +25,9 @@ export function createTally(clock: Clock, tell: (count: number) => void): Tally 
     if (counted > 0) tell(counted);
   };
   return {
-    add() {
-      count += 1;
+    add(more = 1) {
+      count += more;
+      if (count === 0) return;
       timer ??= clock.after(WINDOW_MS, flush);
     },
     flush,

@@ -16,6 +16,12 @@ export interface ReaderState {
   earlyRemovals: number;
   /** Readings that were refused because too many were waiting. */
   dropped: number;
+  /** Its housing is open, as it says itself. */
+  tamper: boolean;
+  /** Its own power fails, as it says itself. */
+  powerFailed: boolean;
+  /** The last time that somebody may have tampered with its line, in this run. `at`: RFC 3339. */
+  alarm: { at: string; why: string } | null;
 }
 
 export function newReaderState(since: string): ReaderState {
@@ -28,6 +34,9 @@ export function newReaderState(since: string): ReaderState {
     misreads: 0,
     earlyRemovals: 0,
     dropped: 0,
+    tamper: false,
+    powerFailed: false,
+    alarm: null,
   };
 }
 

@@ -35,7 +35,19 @@ export function wellStatus(): Status {
 }
 
 function readerState(state: "up" | "down", why: string | null = null) {
-  return { state, since: SINCE, why, model: null, taps: 7, misreads: 1, earlyRemovals: 2, dropped: 0 };
+  return {
+    state,
+    since: SINCE,
+    why,
+    model: null,
+    taps: 7,
+    misreads: 1,
+    earlyRemovals: 2,
+    dropped: 0,
+    tamper: false,
+    powerFailed: false,
+    alarm: null,
+  };
 }
 
 /** The tap of a sequence, as the journal holds it. */

@@ -3,6 +3,7 @@ import { ROW_EVENTS_MAX } from "../../daemon/mailbox.ts";
 import { REASONS } from "../../daemon/reasons.ts";
 import { EVENT_TYPES, eventOfLine, eventOfVolatile, GENESIS, hashLine } from "../../daemon/record.ts";
 import { topicsOf } from "../../daemon/report.ts";
+import type { ReaderNotice } from "../../drivers/driver.ts";
 import type { SimClockOptions } from "../sim/clock.ts";
 import { loadAsyncApi } from "./asyncapi-document.ts";
 import { credential, GatewayBench, listOf, listOfAll, misread, TOKEN } from "./gateway-bench.ts";
@@ -10,6 +11,7 @@ import { credential, GatewayBench, listOf, listOfAll, misread, TOKEN } from "./g
 const NAMES = { prefix: "grindvakt", site: "slussen", gateway: "gate-07" };
 const SENDER = { gateway: NAMES.gateway, site: NAMES.site };
 const TOPICS = topicsOf({ ...NAMES, feed: "id06" });
+const PIN = "4711*";
 const SINCE = "2026-11-23T06:00:00.000Z";
 const document = loadAsyncApi();
 
@@ -148,6 +150,16 @@ describe("events", () => {
     gateway.readerEvents("in-1").up({ model: "a reader" });
     gateway.readerEvents("in-2").up({});
     gateway.readerEvents("in-2").down("unplugged");
+    const notices: ReaderNotice[] = [
+      { kind: "tamper", active: true },
+      { kind: "power", failed: true },
+      { kind: "alarm", why: "x".repeat(10_000) },
+      { kind: "commissioned" },
+      { kind: "keys", digits: PIN },
+      { kind: "inputs", active: [true] },
+      ...Array.from({ length: 20 }, (): ReaderNotice => ({ kind: "tamper", active: false })),
+    ];
+    for (const notice of notices) gateway.readerEvents("in-1").notice?.(notice, bench.stamp());
     relay.up({});
     relay.down("unplugged");
     relay.up({});
@@ -204,6 +216,9 @@ describe("events", () => {
       "grindvakt.reader.v1 down",
       "grindvakt.reader.v1 misreads",
       "grindvakt.reader.v1 dropped",
+      ...["tamper", "power", "alarm", "commissioned", "keys", "notices"].map(
+        (event) => `grindvakt.reader.v1 ${event}`,
+      ),
       "grindvakt.list.v1 in-force",
       "grindvakt.list.v1 refused",
       "grindvakt.gateway.v1 relay-down",
@@ -229,8 +244,9 @@ describe("events", () => {
     }
   });
 
-  test("hold no token", async () => {
+  test("hold no token, and no key that was pressed", async () => {
     const { drafts } = await eventfulDay();
     expect(JSON.stringify(drafts)).not.toContain(TOKEN.slice(0, 6));
+    expect(JSON.stringify(drafts)).not.toContain(PIN);
   });
 });

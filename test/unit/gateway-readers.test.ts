@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ROW_EVENTS_MAX } from "../../daemon/mailbox.ts";
-import type { MisreadReason } from "../../drivers/driver.ts";
+import type { MisreadReason, ReaderNotice } from "../../drivers/driver.ts";
 import { type GatewayBench, misread, NUMBER, openGate } from "./gateway-bench.ts";
 
 const OTHER = "BB-1234-567891";
@@ -289,5 +289,66 @@ describe("passback", () => {
     bench.presentNumber("in-1");
     await bench.settle();
     expect(reasons(bench)).toEqual(["granted", "passback"]);
+  });
+});
+
+describe("what a reader tells of itself", () => {
+  function told(bench: GatewayBench, ...notices: ReaderNotice[]): void {
+    for (const notice of notices) bench.gateway.readerEvents(READER).notice?.(notice, bench.stamp());
+  }
+
+  test("is written down and stands in its state", async () => {
+    const bench = openGate();
+    told(
+      bench,
+      { kind: "tamper", active: true },
+      { kind: "power", failed: true },
+      { kind: "alarm", why: "it answers in the clear" },
+      { kind: "commissioned" },
+    );
+    expect(bench.dataOf("reader")).toMatchObject([
+      { event: "tamper", reader: READER, active: true },
+      { event: "power", reader: READER, failed: true },
+      { event: "alarm", reader: READER, why: "it answers in the clear" },
+      { event: "commissioned", reader: READER },
+    ]);
+    expect(bench.gateway.readerStates()[READER]).toMatchObject({
+      tamper: true,
+      powerFailed: true,
+      alarm: { at: bench.drafts.at(-1)?.time, why: "it answers in the clear" },
+    });
+    told(bench, { kind: "tamper", active: false });
+    expect(bench.gateway.readerStates()[READER]).toMatchObject({ tamper: false, powerFailed: true });
+  });
+
+  test("is told ten times a minute and then counted, and its state is right all the same", async () => {
+    const bench = openGate();
+    for (let times = 0; times < 50; times += 1)
+      told(bench, { kind: "tamper", active: true }, { kind: "tamper", active: false });
+    told(bench, { kind: "tamper", active: true });
+    await bench.clock.advance(60_000);
+    expect(
+      bench
+        .dataOf("reader")
+        .slice(0, 10)
+        .every(({ event }) => event === "tamper"),
+    ).toBe(true);
+    expect(bench.dataOf("reader").slice(10)).toMatchObject([{ event: "notices", count: 91 }]);
+    expect(bench.gateway.readerStates()[READER]?.tamper).toBe(true);
+  });
+
+  test("of keys is only how many there were, once a minute; of inputs nothing", async () => {
+    const bench = openGate();
+    told(
+      bench,
+      { kind: "keys", digits: "47" },
+      { kind: "inputs", active: [true] },
+      { kind: "keys", digits: "11#" },
+    );
+    told(bench, { kind: "keys", digits: "" });
+    expect(bench.dataOf("reader")).toEqual([]);
+    await bench.clock.advance(60_000);
+    expect(bench.dataOf("reader")).toMatchObject([{ event: "keys", reader: READER, count: 5 }]);
+    expect(JSON.stringify(bench.drafts)).not.toContain("47");
   });
 });
