@@ -95,7 +95,7 @@ function nextCommand(settings: PdSettings, state: PdState, random: Uint8Array): 
     case "keySet":
       return { name: "keySet", type: 1, key: settings.key ?? new Uint8Array() };
     case "online":
-      return state.isStatusAsked ? { name: "poll" } : { name: "localStatus" };
+      return state.isStatusAsked && settings.takesCards ? { name: "poll" } : { name: "localStatus" };
   }
 }
 

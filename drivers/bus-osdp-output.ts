@@ -3,6 +3,7 @@
  * gateway or the cable dies in the middle of it; the gateway releases at the pulse's own end all the same.
  */
 import type { OsdpBus, PdHold } from "./bus-osdp.ts";
+import type { PdSettings } from "./bus-osdp-state.ts";
 import { OUTPUT } from "./codec/osdp-messages.ts";
 import type { RelayModule } from "./driver.ts";
 import type { Clock } from "./ports.ts";
@@ -15,10 +16,11 @@ const timerMs = 100;
 /** An opening waits for a reader that is down, as it may be back any moment; stopping has to wait for it. */
 const openMsMax = 1_500;
 
-/** `address`: of the reader. `output`: from 0. `bus`: of the reader's port. */
+/** `address`, `scbk` and `bus` as its reader has them. `output`: from 0. */
 export interface OsdpOutputOptions {
   id: string;
   address: number;
+  scbk: Uint8Array | null;
   output: number;
   bus: OsdpBus;
 }
@@ -35,11 +37,11 @@ export const osdpOutput: RelayModule<OsdpOutputOptions> = {
 };
 
 async function openOutput(
-  { bus, address, output }: OsdpOutputOptions,
+  { bus, address, scbk, output }: OsdpOutputOptions,
   clock: Clock,
   lost: (why: string) => void,
 ): Promise<Contact> {
-  const hold = await holdReader(bus, address, clock, lost);
+  const hold = await holdReader(bus, { address, key: scbk, takesCards: false }, clock, lost);
   const command = async (control: number, timer: number): Promise<void> => {
     await hold.request({ name: "output", records: [{ output, control, timer }] }, commandMsMax);
   };
@@ -53,7 +55,7 @@ async function openOutput(
 /** Resolves once the reader is up; rejects when it is told of as down, or stays down. `lost`: it went down later. */
 async function holdReader(
   bus: OsdpBus,
-  address: number,
+  settings: PdSettings,
   clock: Clock,
   lost: (why: string) => void,
 ): Promise<PdHold> {
@@ -61,7 +63,7 @@ async function holdReader(
   const isUp = new Promise<string | null>((resolve) => {
     settle = resolve;
   });
-  const hold = bus.hold(address, null, (news) => {
+  const hold = bus.hold(settings, (news) => {
     if (news.kind === "up") settle(null);
     if (news.kind !== "down") return;
     settle(news.why);

@@ -17,9 +17,7 @@ interface Waiter {
 }
 
 export class Pd {
-  readonly address: number;
-  /** Null until its reader has come: before, nobody knows its key, and it is left alone. */
-  settings: PdSettings | null = null;
+  settings: PdSettings;
   state: PdState = NEW_PD;
   /** When it last had its turn. */
   turnMs = Number.NEGATIVE_INFINITY;
@@ -30,29 +28,32 @@ export class Pd {
   readonly #waiters = new Map<number, Waiter>();
   #requests = 0;
 
-  constructor(address: number, clock: Clock) {
-    this.address = address;
+  constructor(settings: PdSettings, clock: Clock) {
+    this.settings = settings;
     this.#clock = clock;
   }
 
   get isDue(): boolean {
-    return this.settings !== null && isDue(this.state, this.#clock.monotonicMs());
+    return isDue(this.state, this.#clock.monotonicMs());
   }
 
   get isUrgent(): boolean {
-    return this.settings !== null && !this.hasJumped && isUrgent(this.state);
+    return !this.hasJumped && isUrgent(this.state);
   }
 
-  /** Its reader has come, perhaps another than before. */
-  begin(settings: PdSettings): void {
-    if (this.settings !== null) this.apply({ kind: "line-lost", why: "its reader is started anew" });
-    this.settings = settings;
-    this.state = NEW_PD;
+  /** Its reader comes, and is told what it has missed; or it goes. */
+  seat(takesCards: boolean, hear: HearPd): void {
+    this.settings = { ...this.settings, takesCards };
+    if (!takesCards) return;
+    const { standing, model, why, tamper, powerFailed } = this.state;
+    if (standing === "up") hear({ kind: "up", model }, this.#now());
+    if (standing === "down") hear({ kind: "down", why: why ?? "it has not been reached yet" }, this.#now());
+    if (tamper) hear({ kind: "tamper", active: true }, this.#now());
+    if (powerFailed) hear({ kind: "power", failed: true }, this.#now());
   }
 
   /** Moves the machine on, tells whoever listens, and gives the bytes to send, if any. */
   apply(event: PdEvent, stamp: Stamp | null = null): Uint8Array | null {
-    if (this.settings === null) return null;
     const { state, effects } = step(this.settings, this.state, event, this.#clock.monotonicMs());
     this.state = state;
     let bytes: Uint8Array | null = null;
@@ -66,7 +67,6 @@ export class Pd {
 
   /** Resolves with the PD's answer; rejects, within `withinMs`, with words why it has not taken the command. */
   async request(command: Command, withinMs: number): Promise<Reply | null> {
-    if (this.settings === null) throw new Error("its reader has not been started");
     this.#requests += 1;
     const id = this.#requests;
     const answered = new Promise<Reply | null>((resolve, reject) => {

@@ -98,7 +98,8 @@ export class OsdpReader implements Reader {
 
   #join(): void {
     const { bus, address, scbk } = this.#options;
-    this.#hold = bus.hold(address, { address, key: scbk }, (news, stamp) => this.#hear(news, stamp));
+    const settings = { address, key: scbk, takesCards: true };
+    this.#hold = bus.hold(settings, (news, stamp) => this.#hear(news, stamp));
   }
 
   /** Whoever awaits `start` goes on before it hears of anything. */

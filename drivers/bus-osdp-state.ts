@@ -7,10 +7,14 @@ import type { Command, Reply } from "./codec/osdp-messages.ts";
 import type { Session, SessionKeys } from "./codec/osdp-secure.ts";
 import type { Bits } from "./codec/wiegand.ts";
 
-/** How the site has the PD. `key`: its SCBK; null: it is spoken to in the clear, as the site has said. */
+/**
+ * How the site has the PD. `key`: its SCBK; null: it is spoken to in the clear, as the site has said. `takesCards`:
+ * somebody is there for what it has to tell; else it is kept company without being polled, and keeps its cards.
+ */
 export interface PdSettings {
   address: number;
   key: Uint8Array | null;
+  takesCards: boolean;
 }
 
 /** From power-on to taking cards. `keySet` is a step of commissioning only. */

@@ -80,15 +80,16 @@ export class OsdpBus {
   }
 
   /**
-   * Takes hold of the PD at an address. `settings`: of its reader, which alone knows the key; an output of the same
-   * PD gives none, and waits for the reader.
+   * Takes hold of a PD; whoever holds one says the same `settings`, but for `takesCards`: its reader does, and until
+   * the reader comes, cards stay with the PD, though an output of it may be used already.
    */
-  hold(address: number, settings: PdSettings | null, hear: HearPd): PdHold {
-    const pd = this.#pds.get(address) ?? new Pd(address, this.#world.clock);
+  hold(settings: PdSettings, hear: HearPd): PdHold {
+    const { address, takesCards } = settings;
+    const pd = this.#pds.get(address) ?? new Pd(settings, this.#world.clock);
     this.#pds.set(address, pd);
     this.#holds.set(pd, (this.#holds.get(pd) ?? 0) + 1);
-    if (settings !== null) pd.begin(settings);
     pd.listeners.add(hear);
+    if (takesCards) pd.seat(true, hear);
     this.#open();
     this.#wake();
     let released: Promise<void> | null = null;
@@ -115,6 +116,7 @@ export class OsdpBus {
       },
       release: () => {
         pd.listeners.delete(hear);
+        if (takesCards && released === null) pd.seat(false, hear);
         released ??= this.#release(pd);
         return released;
       },
@@ -189,7 +191,7 @@ export class OsdpBus {
     this.#holds.set(pd, holds);
     if (holds > 0) return;
     this.#holds.delete(pd);
-    this.#pds.delete(pd.address);
+    this.#pds.delete(pd.settings.address);
     this.#round = this.#round.filter((other) => other !== pd);
     pd.leave("its reader has been stopped");
     if (this.#pds.size > 0) return;

@@ -74,7 +74,8 @@ relayConformance("osdp-output (pseudo-terminal)", true, async () => {
   await reader.start();
   return {
     world,
-    create: (events) => osdpOutput.create({ id: "north-in", address: 1, output: 0, bus }, world, events),
+    create: (events) =>
+      osdpOutput.create({ id: "north-in", address: 1, scbk: KEY, output: 0, bus }, world, events),
     energised: () => far.pds[0]?.energised(0) ?? false,
     releases: () => far.told.filter((told) => told.kind === "output" && !told.energised).length,
     cable: {

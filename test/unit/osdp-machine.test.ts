@@ -113,7 +113,7 @@ function play(
   let standing = "new";
   const apply = (event: PdEvent, isReal: boolean) => {
     const before = state;
-    const { state: next, effects } = step({ address: 1, key: KEY }, state, event, nowMs);
+    const { state: next, effects } = step({ address: 1, key: KEY, takesCards: true }, state, event, nowMs);
     state = next;
     for (const effect of effects) {
       switch (effect.kind) {
@@ -203,7 +203,7 @@ describe("a machine with a key, whatever it is told", () => {
 
 describe("a request", () => {
   it("is refused while the reader is down, and beyond the bound; what opens goes before what shines", () => {
-    const settings = { address: 1, key: null };
+    const settings = { address: 1, key: null, takesCards: true };
     const ask = (state: PdState, id: number, name: "poll" | "output") =>
       step(
         settings,
