@@ -43,6 +43,7 @@ export function crossCheck(draft: Draft, drivers: Drivers): CrossFindings {
       ...(mqtt === null ? [] : mqttWarnings(mqtt)),
       ...(console === null ? [] : consoleWarnings(console)),
       ...passbackWarnings(points),
+      ...openLines(readers),
     ],
   };
 }
@@ -164,6 +165,13 @@ function consoleFaults({ listen, password, tls }: ConsoleOptions): Complaint[] {
 function consoleWarnings({ listen, tls }: ConsoleOptions): Complaint[] {
   if (tls !== undefined || isLoopback(listen.host)) return [];
   return [fault("/console/listen", "anyone on the way can read the password, better: tls with cert and key")];
+}
+
+function openLines(readers: Entry<ReaderOptions>[]): Complaint[] {
+  return readers.flatMap(({ pointer, sound }) => {
+    if (sound?.driver !== "osdp" || sound.scbk !== undefined) return [];
+    return [fault(pointer, "anyone at the cable can present cards, better: scbk, the reader's own key")];
+  });
 }
 
 /** Who can only go in is refused the second time, until `resetMinutes` have passed. */

@@ -23,6 +23,7 @@ export function deviceFaults(
     ...readers.flatMap(({ pointer, sound }) => (sound === null ? [] : readsFaults(sound, pointer))),
     ...sharedPorts(readers, relays),
     ...relays.flatMap(({ pointer, sound }) => outputReader(sound, pointer, readers)),
+    ...sharedOutputs(relays),
   ];
 }
 
@@ -137,6 +138,18 @@ function portUser(device: ReaderOptions | RelayOptions | null, pointer: string):
     default:
       return [];
   }
+}
+
+function sharedOutputs(relays: Entry<RelayOptions>[]): Complaint[] {
+  const taken = new Set<string>();
+  return relays.flatMap(({ pointer, sound }) => {
+    if (sound?.driver !== "osdp-output") return [];
+    const output = `${sound.output} ${sound.reader}`;
+    if (taken.has(output))
+      return [fault(`${pointer}/output`, "another access point has this output, allowed: one of its own")];
+    taken.add(output);
+    return [];
+  });
 }
 
 function outputReader(

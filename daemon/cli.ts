@@ -51,6 +51,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/feed.ts")).feedCommand(),
   },
   {
+    name: "osdp",
+    description: "give an OSDP reader its key, or another place on its line",
+    load: async () => (await import("./commands/osdp.ts")).osdpCommand(),
+  },
+  {
     name: "osdp-pd",
     description: "OSDP readers without the readers, to learn and to try with",
     load: async () => (await import("./commands/osdp-pd.ts")).osdpPdCommand(),

@@ -249,6 +249,15 @@ export class House {
     return answer;
   }
 
+  reader(id: string): Reader | undefined {
+    return this.#readers.get(id);
+  }
+
+  /** Journals and reports something that was done to the gateway. */
+  note(event: string, data: Record<string, unknown>): Promise<unknown> {
+    return this.#gateway.note(event, data);
+  }
+
   /** Presents a credential at a virtual reader; a refusal in words, or null when it was taken. */
   present(reader: string, credential: string): string | null {
     const device = this.#readers.get(reader);

@@ -24,6 +24,7 @@ import { type Console, createConsole } from "./console/console.ts";
 import { type ControlMethods, type ControlServer, serveControl } from "./control.ts";
 import type { TapView } from "./gateway.ts";
 import { House, type HousePorts, type HouseSettings, pathsOf } from "./house.ts";
+import { osdpMethods } from "./osdp-desk.ts";
 import { siteRequestOf } from "./site-desk.ts";
 import type { Status } from "./status.ts";
 import { VERSION } from "./version.ts";
@@ -89,6 +90,7 @@ export async function startDaemon(
         lookup: ({ card }) => house.lookup(readCard(String(card), configuration.cards.issuers)),
         refresh: () => house.refresh(),
         site: (params) => house.changeSiteList(siteRequestOf(params)),
+        ...osdpMethods({ reader: (id) => house.reader(id), note: (event, data) => house.note(event, data) }),
       },
       world.log,
     );

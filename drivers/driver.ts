@@ -81,6 +81,13 @@ export interface Reader {
   signal?(signal: Signal): void;
   /** Optional capability: tells `observer` of everything, beside the readings, until it is given null. One at a time. */
   observe?(observer: Observer | null): void;
+  /**
+   * Optional capability, of `osdp` alone: for so long the device may be given its key under the one that everybody
+   * knows. Gives why not, or null.
+   */
+  commission?(durationMs: number): string | null;
+  /** Optional capability, of `osdp` alone: another place on its line. Rejects with words; gives what it has taken. */
+  setLine?(address: number, baudRate: number): Promise<{ address: number; baudRate: number }>;
   /** Optional capability, of `virtual` alone: presents what a card would give. False when the reader is not up. */
   present?(text: string): boolean;
 }

@@ -1,5 +1,4 @@
 import { stat } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { Command } from "commander";
 import type { Configuration } from "../../config/schema.ts";
 import { acquireLock } from "../../drivers/lock.ts";
@@ -12,6 +11,7 @@ import { type SiteAnswer, siteRequestOf } from "../site-desk.ts";
 import { Exit } from "./exit.ts";
 import { openSiteFile } from "./site-file.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
+import { whoAsks } from "./who.ts";
 
 interface Options {
   config: string;
@@ -137,18 +137,6 @@ async function refuseStranger(dataDir: string): Promise<void> {
   if (process.getuid?.() === uid) return;
   const how = `while the gateway is stopped, run this as that account: sudo -u '#${uid}' grindvakt …`;
   throw new Exit(1, `${dataDir} belongs to account ${uid}; ${how}`);
-}
-
-/** The account, and who became it, as far as sudo says. */
-function whoAsks(): string {
-  const { SUDO_USER } = process.env;
-  let name = `uid ${process.getuid?.() ?? "unknown"}`;
-  try {
-    name = userInfo().username;
-  } catch {
-    // An account without a name, as in a container.
-  }
-  return SUDO_USER === undefined || SUDO_USER === name ? name : `${SUDO_USER} as ${name}`;
 }
 
 // ---------------------------------------------------------------- list

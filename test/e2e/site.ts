@@ -67,11 +67,14 @@ export class Program {
   stdout = "";
   stderr = "";
 
-  constructor(args: readonly string[], { cwd, env = {} }: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
+  constructor(
+    args: readonly string[],
+    { cwd, env = {}, input = false }: { cwd?: string; env?: NodeJS.ProcessEnv; input?: boolean } = {},
+  ) {
     this.child = spawn(process.execPath, [PROGRAM, ...args], {
       ...(cwd === undefined ? {} : { cwd }),
       env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
     });
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
@@ -84,6 +87,11 @@ export class Program {
 
   get pid(): number {
     return this.child.pid ?? 0;
+  }
+
+  /** Types a line, where it was given an input. */
+  type(line: string): void {
+    this.child.stdin?.write(`${line}\n`);
   }
 
   async end(signal: NodeJS.Signals = "SIGTERM") {

@@ -289,6 +289,31 @@ accessPoints: [{ id: in, direction: entry, readers: [one, two] }]
   });
 });
 
+describe("OSDP readers", () => {
+  const withOutputs = (first: number, second: number) => `
+gateway: { id: gate-1, site: test }
+cards: { feed: ./feed, root: root.json }
+readers:
+  - { id: in, driver: osdp, port: /dev/a, address: 1, scbk: { file: ./key } }
+  - { id: out, driver: osdp, port: /dev/a, address: 2 }
+accessPoints:
+  - { id: in, direction: entry, readers: [in], relay: { driver: osdp-output, reader: in, output: ${first} } }
+  - { id: out, direction: exit, readers: [out], relay: { driver: osdp-output, reader: in, output: ${second} } }
+`;
+
+  it("give each output to one access point", () => {
+    expect(lines(faultsOf(withOutputs(1, 1), EVERY_DRIVER))).toBe(
+      "site.yaml:9:99: accessPoints[1].relay.output: another access point has this output, allowed: one of its own\n",
+    );
+  });
+
+  it("are warned of where they have no key", () => {
+    expect(lines(load(withOutputs(0, 1), EVERY_DRIVER).warnings)).toBe(
+      "site.yaml:6:5: readers[1]: anyone at the cable can present cards, better: scbk, the reader's own key\n",
+    );
+  });
+});
+
 describe("reads", () => {
   it.each<[driver: string, reads: string, said: string]>([
     ["serial", "uid", ""],
