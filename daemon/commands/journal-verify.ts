@@ -6,12 +6,12 @@ import { Against, type Comparison } from "../journal-against.ts";
 import { type Verdict, verifyJournal } from "../journal-reader.ts";
 import { readCursor } from "../outbox.ts";
 import { Exit } from "./exit.ts";
-import type { Site } from "./journal.ts";
+import type { JournalSite } from "./journal-site.ts";
 import { paint, print, printJson } from "./terms.ts";
 
 /** `against`: a file of events, `-` for standard input. */
 export async function verifySite(
-  { files, dir, configuration }: Site,
+  { files, dir, configuration }: JournalSite,
   against: string | null,
   json: boolean,
 ): Promise<void> {

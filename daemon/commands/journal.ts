@@ -1,14 +1,13 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Configuration } from "../../config/schema.ts";
-import type { System } from "../../drivers/system.ts";
-import { pathsOf } from "../house.ts";
 import { readEntries, readLast, readPeriod } from "../journal-reader.ts";
 import type { Entry } from "../journal-segments.ts";
 import { type CloudEvent, eventOfLine } from "../record.ts";
 import { createSiteTime } from "../site-time.ts";
 import { Exit } from "./exit.ts";
+import { type JournalSite, withJournal } from "./journal-site.ts";
 import { verifySite } from "./journal-verify.ts";
-import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
+import { CONFIGURATION_OPTION, paint, print, printJson } from "./terms.ts";
 
 const DAY_MS = 24 * 3_600_000;
 const FOLLOW_MS = 500;
@@ -62,21 +61,10 @@ interface Period {
   format: "ndjson" | "csv";
 }
 
-export interface Site extends System {
-  configuration: Configuration;
-  dir: string;
-}
-
-function withJournal(config: string, act: (site: Site) => Promise<void>): Promise<void> {
-  return withSite(config, (configuration, system) =>
-    act({ ...system, configuration, dir: pathsOf(configuration.dataDir).journal }),
-  );
-}
-
 // ---------------------------------------------------------------- tail
 
 async function tail(
-  { clock, files, dir, configuration }: Site,
+  { clock, files, dir, configuration }: JournalSite,
   lines: number,
   follow: boolean,
   json: boolean,
@@ -139,7 +127,7 @@ const CSV_COLUMNS = [
 ];
 
 async function exportPeriod(
-  { files, dir, configuration }: Site,
+  { files, dir, configuration }: JournalSite,
   { from, to, format }: Period,
 ): Promise<void> {
   if (from !== undefined && to !== undefined && to < from)
