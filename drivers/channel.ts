@@ -5,6 +5,7 @@
 import { connect, type Socket } from "node:net";
 import type { SerialPort } from "serialport";
 import type { Channel, ChannelAddress, ChannelEvents, OpenChannel } from "./ports.ts";
+import { readWhenReadable } from "./serial-read.ts";
 
 /** The port promises an answer within this. */
 const openMsMax = 5_000;
@@ -12,8 +13,6 @@ const openMsMax = 5_000;
 const writeMsMax = 1_000;
 /** A dead peer is noticed after this and the kernel's ten probes, a second apart. */
 const keepaliveMs = 10_000;
-/** How often a serial port is asked whether it is still there; see `watch`. */
-const hangUpProbeMs = 1_000;
 
 /** `text`: `tcp://host:port`, or the absolute name of a serial device. */
 export function parseChannelAddress(
@@ -129,8 +128,8 @@ async function openSerial(path: string, baudRate: number, events: ChannelEvents)
       else resolve();
     });
   });
+  if (port.port !== undefined) readWhenReadable(port.port);
   const channel = new StreamChannel(serialStream(port), events);
-  watch(port, () => channel.fail(`${path} was unplugged`));
   port.on("error", (error) => channel.fail(`${path}: ${error.message}`));
   port.on("close", (error: Error | null) => {
     channel.fail(error ? `${path} was unplugged` : `${path} was closed`);
@@ -151,17 +150,6 @@ function serialStream(port: SerialPort): Stream {
         else port.flush(() => port.close(() => resolve()));
       }),
   };
-}
-
-/**
- * A line that is hung up between two reads gives end of file for ever, on which serialport 13 reads again without
- * end and never says a word (seen in 1 of 40 unplugs under load). Its settings can no longer be read then.
- */
-function watch(port: SerialPort, hungUp: () => void): void {
-  const probe = setInterval(() => {
-    if (port.isOpen) port.port?.getBaudRate().catch(hungUp);
-    else clearInterval(probe);
-  }, hangUpProbeMs);
 }
 
 function serialWords(path: string, message: string): string {
