@@ -142,6 +142,7 @@ class ListSync implements Sync {
       this.refuse("disk", messageOf(error));
     }
     if (this.stopped) return;
+    this.isTogether = true;
     if (this.index === null) this.schedule(0);
     else this.refreshSoon();
   }

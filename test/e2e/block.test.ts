@@ -1,0 +1,76 @@
+/** A card blocked at the centre is refused at the gate: the built program, a real broker, a real web server. */
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { startNginx } from "../peers/nginx.ts";
+import { CARDS, grindvakt, makeFeedDir, until } from "./site.ts";
+import { setStage } from "./stage.ts";
+
+const DOCUMENTED = join(import.meta.dirname, "../../docs/nginx-feed.conf");
+/** Longer than any test: only an announcement can be why a gateway asks. */
+const NEVER_SECONDS = 3_600;
+const CARD = CARDS.granted;
+
+/** A running gateway whose list has come; what the next tap of the card is decided; and the centre's commands. */
+async function setGate(refreshSeconds: number) {
+  const centre = await makeFeedDir();
+  onTestFinished(() => centre.dispose());
+  const nginx = await startNginx({ root: join(centre.dir, "feed"), documented: DOCUMENTED });
+  onTestFinished(() => nginx.dispose());
+  const { broker, line, ear, site } = await setStage(centre.dir, (configuration) => {
+    Object.assign(configuration.cards, { feed: nginx.url, refreshSeconds });
+  });
+  const daemon = await (await site.run()).healthy();
+  await ear.hear("state", ({ state }) => state === "online");
+  let taps = 0;
+  const tap = async (): Promise<string> => {
+    await line.send(`${CARD}\r\n`);
+    taps += 1;
+    return (await ear.hearTaps(`tap ${taps}`, ({ length }) => length === taps))[taps - 1]!.data.reason;
+  };
+  const set = async (status: string, ...options: string[]): Promise<void> => {
+    const ended = await grindvakt(["feed", "set", "feed", CARD, status, ...options], { cwd: centre.dir });
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+  };
+  /** Taps until it is decided so. */
+  const becomes = (reason: string) =>
+    until(`a tap is ${reason}`, async () => ((await tap()) === reason ? reason : null));
+  return { notify: ["--notify", broker.url], daemon, ear, nginx, set, site, tap, becomes };
+}
+
+describe("a block at the centre", { timeout: 90_000 }, () => {
+  test("that is announced is in force at the gate without its asking by itself, and so is its end", async () => {
+    const { notify, ear, set, tap, becomes } = await setGate(NEVER_SECONDS);
+    expect(await tap()).toBe("granted");
+    await set("blocked", ...notify);
+    await becomes("blocked");
+    await set("active", ...notify);
+    await becomes("granted");
+    expect(ear.faults()).toEqual([]);
+  });
+
+  test("that is not announced is in force after the next refresh", async () => {
+    const { set, tap, becomes } = await setGate(1);
+    expect(await tap()).toBe("granted");
+    await set("suspended");
+    await becomes("suspended");
+  });
+
+  test("that was announced while the gateway was off is in force after its start, whoever is asked first", async () => {
+    const { notify, daemon, site, set, tap, becomes } = await setGate(NEVER_SECONDS);
+    expect(await tap()).toBe("granted");
+    await daemon.end();
+    await set("blocked", ...notify);
+    await (await site.run()).healthy();
+    await becomes("blocked");
+  });
+
+  test("that is announced while its web server is away is in force when that is back", async () => {
+    const { notify, nginx, set, tap, becomes, ear } = await setGate(NEVER_SECONDS);
+    await nginx.stop();
+    await set("blocked", ...notify);
+    await ear.hear("list", ({ data }) => data.event === "refused" && data.name === "unreachable");
+    expect(await tap()).toBe("granted");
+    await nginx.start();
+    await becomes("blocked");
+  });
+});
