@@ -78,12 +78,26 @@ describe("a gate in a storm", () => {
     });
   });
 
-  test("a journal that forgets to sync is caught", async () => {
-    const forgetful = ({ disk, files }: Machine): Files => {
-      disk.liesAbout = (path) => path.includes("/journal/");
-      return files;
-    };
-    const caught = await Promise.allSettled(SEEDS.slice(0, 5).map((seed) => live(seed, forgetful)));
+  const plants: [string, (machine: Machine) => Files][] = [
+    [
+      "a journal that forgets to sync",
+      ({ disk, files }) => {
+        disk.liesAbout = (path) => path.includes("/journal/");
+        return files;
+      },
+    ],
+    [
+      "a site list that says it is written and is not",
+      ({ files }) => ({
+        ...files,
+        replace: async (path, content) => {
+          if (!path.includes("/site-list")) await files.replace(path, content);
+        },
+      }),
+    ],
+  ];
+  test.each(plants)("%s is caught", async (_, plant) => {
+    const caught = await Promise.allSettled(SEEDS.slice(0, 10).map((seed) => live(seed, plant)));
     const violations = caught.filter((end) => end.status === "rejected" && end.reason instanceof Violation);
     expect(violations.length).toBeGreaterThan(0);
   });

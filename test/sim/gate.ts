@@ -18,6 +18,7 @@ import { SimClock, type SimClockOptions } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
 import type { SimFeed } from "./feed.ts";
 import { SimRandom } from "./random.ts";
+import { SiteChanges } from "./site-changes.ts";
 import { type Machine, SimWorld } from "./world.ts";
 
 const DATA = "/data";
@@ -34,6 +35,9 @@ export const CARDS: readonly CardRow[] = Array.from({ length: 40 }, (_, index) =
   tokens: [],
 }));
 
+/** Those the site blocks and unblocks: few, so that each is tapped before and after. */
+const SITE_CARDS = CARDS.slice(0, 6);
+
 /** `in` denies while the journal fails, `out` grants. */
 const ACCESS_POINTS = [
   { id: "in", direction: "entry", readers: ["in-1"], whenJournalFails: "deny" },
@@ -49,6 +53,7 @@ export class SimGate {
   #house: House | null = null;
   #starting: Promise<void> = Promise.resolve();
   #life = 0;
+  readonly #site = new SiteChanges();
   /** The journal's lines of all lives whose sync was seen, by sequence. */
   readonly #durable = new Map<number, string>();
 
@@ -89,10 +94,17 @@ export class SimGate {
           },
         });
       },
-      tapped: ({ decision, reader }) => this.world.note(`tap at ${reader}: ${decision.reason}`),
+      tapped: ({ decision, reader }) => {
+        this.world.note(`tap at ${reader}: ${decision.reason}`);
+        this.#site.decided(decision);
+      },
     });
-    this.#house = house;
-    this.#starting = house.start();
+    this.#house = null;
+    this.#site.lifeEnded();
+    // Before it has started nobody can reach it.
+    this.#starting = house.start().then(() => {
+      this.#house = house;
+    });
   }
 
   async stop(): Promise<void> {
@@ -112,8 +124,11 @@ export class SimGate {
       if (random.chance(0.6)) this.world.reader(reader).presentNumber(random.pick(CARDS).number);
       else if (random.chance(0.1)) this.world.reader(reader).presentMisread("unreadable");
     }
+    if (this.#house !== null && random.chance(0.3))
+      this.#site.change(this.#house, random.pick(SITE_CARDS).number, random, (line) => this.world.note(line));
     await this.world.advance(1_000);
     this.#checkPulses();
+    if (this.#site.fault !== null) throw new Violation(this.#site.fault);
   }
 
   // ---------------------------------------------------------------- what must hold
