@@ -3,6 +3,7 @@
  * `--json` prints figures for a program, names choose benches, `--cards` says how long a list `index` takes.
  */
 import { parseArgs } from "node:util";
+import { benchBlock } from "./block.ts";
 import { type Figure, isMissed, showFigure } from "./figures.ts";
 import { benchIndex, CARDS } from "./index.ts";
 import { benchLine } from "./line.ts";
@@ -20,6 +21,7 @@ const { values, positionals } = parseArgs({
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   tap: benchTap,
   line: benchLine,
+  block: benchBlock,
   osdp: benchOsdp,
   index: () => benchIndex(Number(values.cards), (what) => process.stderr.write(`index: ${what}\n`)),
 };
