@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { busyMsOf } from "../test/peers/nginx.ts";
 import type { FleetOrder, FromFleet } from "./fleet-gateways.ts";
 
 const PROGRAM = fileURLToPath(new URL("./fleet-gateways.js", import.meta.url));
@@ -36,6 +37,11 @@ export class Fleet {
     if (word.kind === "up") this.#up.add(word.gateway);
     else if (word.kind === "has") this.#atMs.set(word.revision, [...this.hadAtMs(word.revision), word.atMs]);
     else this.#refusals.set(word.name, (this.#refusals.get(word.name) ?? 0) + 1);
+  }
+
+  /** Processor time of all its processes so far. */
+  busyMs(): number {
+    return this.#children.reduce((sum, child) => sum + busyMsOf(child), 0);
   }
 
   hadAtMs(revision: number): readonly number[] {

@@ -4,6 +4,7 @@
  * away, refuses or is slow. docs/fleet.md says what follows for ten thousand.
  */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +35,8 @@ const REFRESH_SECONDS = Number(values["refresh-seconds"]);
 
 const PROGRAM = fileURLToPath(new URL("../../dist/daemon/cli.js", import.meta.url));
 const DOCUMENTED = fileURLToPath(new URL("../../docs/nginx-feed.conf", import.meta.url));
+/** A file system in memory, on any Linux. */
+const MEMORY = "/dev/shm";
 const PROCESSES = 2;
 const ANNOUNCEMENTS = 3;
 /** How long a web server is away, refuses, or is slow. */
@@ -59,11 +62,18 @@ async function part(name: string, { fleet, nginx }: Scene, play: () => Promise<F
   process.stderr.write(`fleet: ${name}\n`);
   const from = (await nginx.asked()).length;
   const busyMs = nginx.busyMs();
+  const fleetBusyMs = fleet.busyMs();
   const startMs = performance.now();
   const found = await play();
   const seconds = (performance.now() - startMs) / 1000;
   const asked = await nginx.asked(from);
-  figures[name] = [...found, ...traffic(asked, seconds, nginx.busyMs() - busyMs), ...refusals(fleet)];
+  const fleetMs = (fleet.busyMs() - fleetBusyMs) / GATEWAYS;
+  figures[name] = [
+    ...found,
+    ...traffic(asked, seconds, nginx.busyMs() - busyMs),
+    { what: "processor time of a gateway's client", value: fleetMs, unit: "ms" },
+    ...refusals(fleet),
+  ];
   if (!values.json)
     process.stdout.write(`\n${name}\n${figures[name].map((it) => `  ${showFigure(it)}\n`).join("")}`);
 }
@@ -210,8 +220,11 @@ async function setScene(folder: string, cleanUp: (() => Promise<unknown>)[]): Pr
   cleanUp.push(() => nginx.dispose());
   const broker = await startMosquitto();
   cleanUp.push(() => broker.dispose());
+  // Hundreds of gateways on one disk would wait for each other's syncs; each of them has its own.
+  const memory = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "grindvakt-fleet-"));
+  cleanUp.push(() => rm(memory, { recursive: true, force: true }));
   const order = {
-    folder,
+    folder: memory,
     rootPath: join(dir, "1.root.json"),
     feedUrl: nginx.url,
     caFile: authority.caFile,

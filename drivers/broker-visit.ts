@@ -38,7 +38,10 @@ export interface Visit {
   protocol: Protocol;
   /** QoS 1; resolves at the broker's answer. */
   publish(message: Message): Promise<PublishOutcome>;
-  /** Null, or why the broker refuses. Messages come to `received` from then on, the retained ones first. */
+  /**
+   * Null, or why the broker refuses. All messages come to `received` from then on, the retained ones first. A broker drops
+   * what it has retained where it is more at once than it queues for one reader (mosquitto: 1,000): ask for a part at a time.
+   */
   subscribe(topics: string[], received: (topic: string, payload: Uint8Array) => void): Promise<string | null>;
 }
 
@@ -168,6 +171,10 @@ function visitOf(client: MqttClient, protocol: Protocol, socket: Socket, clock: 
       resolve();
     });
   });
+  let hear: (topic: string, payload: Uint8Array) => void = () => undefined;
+  client.on("message", (topic, payload) => {
+    if (payload.length <= receivedBytesMax) hear(topic, payload);
+  });
   /** The answer, or null when none came in time or the connection ended before it. */
   const answered = async <Answer>(
     ask: (answer: (answer: Answer) => void) => void,
@@ -198,9 +205,7 @@ function visitOf(client: MqttClient, protocol: Protocol, socket: Socket, clock: 
       return outcome ?? { kind: "lost", why: ended };
     },
     async subscribe(topics, received) {
-      client.on("message", (topic, payload) => {
-        if (payload.length <= receivedBytesMax) received(topic, payload);
-      });
+      hear = received;
       const why = await answered<{ why: string | null }>((answer) => {
         client.subscribe(topics, { qos: 0 }, (error, granted) => {
           const refused = granted?.find(({ qos }) => (qos as number) >= 0x80);

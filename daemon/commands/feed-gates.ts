@@ -1,17 +1,23 @@
 /** Which gateways lag behind: from what they have left at the broker, without asking any of them. */
-import { visitBroker } from "../../drivers/broker-visit.ts";
+import { type Visit, visitBroker } from "../../drivers/broker-visit.ts";
 import type { Clock } from "../../drivers/ports.ts";
 import { createSystemClock } from "../../drivers/system.ts";
 import type { Freshness } from "../../sync/card.ts";
 import { namePattern } from "../../sync/publish-feed.ts";
 import { Exit } from "./exit.ts";
 import { type BrokerOptions, brokerOf, inOptions } from "./feed-broker.ts";
-import { fault } from "./feed-words.ts";
+import { fault, warn } from "./feed-words.ts";
 import { paint, print, printJson } from "./terms.ts";
 
 /** What is retained comes at once: after so long a silence there is no more of it, and in any case after `listenMsMax`. */
 const silenceMs = 1_000;
-const listenMsMax = 15_000;
+const listenMsMax = 30_000;
+
+/** How often it is looked whether all has come. */
+const lookMs = 20;
+
+/** Topics asked for at once by their own names: no broker holds back so few. */
+const askedAtOnceMax = 50;
 
 /** More gateways than any one broker has. */
 const gatesMax = 100_000;
@@ -31,10 +37,15 @@ export interface Gate {
   refreshedAt: string | null;
 }
 
+/** The two topics of a gateway that are heard. */
+type Part = "state" | "state/list";
+
 /** What is heard, until it is summed up. */
 export class Fleet {
   readonly #prefix: string;
   readonly #gates = new Map<string, Gate>();
+  /** By gateway, what has been heard of it. */
+  readonly #heard = new Map<Gate, Set<Part>>();
   /** By the feed's name, the revision that was announced. */
   readonly announced = new Map<string, number>();
 
@@ -42,9 +53,19 @@ export class Fleet {
     this.#prefix = prefix;
   }
 
-  topics(): string[] {
+  /** To be asked one after the other, the shortest first. */
+  topics(): string[][] {
     const prefix = this.#prefix;
-    return [`${prefix}/+/+/state`, `${prefix}/+/+/state/list`, `${prefix}/feeds/+`];
+    return [[`${prefix}/feeds/+`, `${prefix}/+/+/state/list`], [`${prefix}/+/+/state`]];
+  }
+
+  /** Of gateways that were heard of: topics that were not. */
+  missing(): string[] {
+    return [...this.#heard].flatMap(([{ site, gateway }, parts]) =>
+      (["state", "state/list"] as const)
+        .filter((part) => !parts.has(part))
+        .map((part) => `${this.#prefix}/${site}/${gateway}/${part}`),
+    );
   }
 
   /** Whatever is no state of a gateway or announcement is passed over. */
@@ -57,10 +78,10 @@ export class Fleet {
     if (site === "feeds" && state === undefined) {
       if (isRevision(json.revision)) this.announced.set(gateway, json.revision);
     } else if (state === "state" && list === undefined) {
-      const gate = this.#gate(site, gateway);
+      const gate = this.#gate(site, gateway, "state");
       if (gate !== null) gate.online = json.state === "online";
     } else if (state === "state" && list === "list") {
-      const gate = this.#gate(site, gateway);
+      const gate = this.#gate(site, gateway, "state/list");
       if (gate === null) return;
       gate.revision = isRevision(json.revision) ? json.revision : null;
       gate.freshness = FRESHNESS.find((freshness) => freshness === json.freshness) ?? null;
@@ -68,13 +89,17 @@ export class Fleet {
     }
   }
 
-  #gate(site: string, gateway: string): Gate | null {
+  #gate(site: string, gateway: string, part: Part): Gate | null {
     const key = `${site}/${gateway}`;
     const known = this.#gates.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#heard.get(known)?.add(part);
+      return known;
+    }
     if (this.#gates.size === gatesMax) return null;
-    const gate = { site, gateway, online: false, revision: null, freshness: null, refreshedAt: null };
+    const gate: Gate = { site, gateway, online: false, revision: null, freshness: null, refreshedAt: null };
     this.#gates.set(key, gate);
+    this.#heard.set(gate, new Set([part]));
     return gate;
   }
 
@@ -148,23 +173,53 @@ export async function gates(options: GatesOptions): Promise<void> {
 async function listen(options: GatesOptions, clock: Clock): Promise<Fleet> {
   const fleet = new Fleet(options.prefix);
   const settings = await brokerOf(options.broker, options);
-  const visited = await visitBroker(settings, clock, async (visit) => {
+  const visited = await visitBroker(settings, clock, (visit) => hearAll(visit, fleet, clock, warn));
+  const why = visited.kind === "failed" ? visited.why : visited.result;
+  if (why !== null) throw fault([inOptions(why)]);
+  return fleet;
+}
+
+/** Null when all has been heard that the broker gives, or why it refuses. */
+export async function hearAll(
+  visit: Pick<Visit, "subscribe">,
+  fleet: Fleet,
+  clock: Clock,
+  say: (notice: string) => void,
+): Promise<string | null> {
+  const endMs = clock.monotonicMs() + listenMsMax;
+  /** Until all of it has come, or no more does. */
+  const ask = async (topics: string[], isAll: () => boolean): Promise<string | null> => {
     let heardMs = clock.monotonicMs();
-    const why = await visit.subscribe(fleet.topics(), (topic, payload) => {
+    const why = await visit.subscribe(topics, (topic, payload) => {
       heardMs = clock.monotonicMs();
       fleet.hear(topic, payload);
     });
     if (why !== null) return why;
-    const endMs = clock.monotonicMs() + listenMsMax;
     for (;;) {
       const leftMs = Math.min(heardMs + silenceMs, endMs) - clock.monotonicMs();
-      if (leftMs <= 0) return null;
-      await new Promise<void>((resolve) => clock.after(leftMs, resolve));
+      if (leftMs <= 0 || isAll()) return null;
+      await new Promise<void>((resolve) => clock.after(Math.min(leftMs, lookMs), resolve));
     }
-  });
-  const why = visited.kind === "failed" ? visited.why : visited.result;
-  if (why !== null) throw fault([inOptions(why)]);
-  return fleet;
+  };
+  for (const topics of fleet.topics()) {
+    const why = await ask(topics, () => false);
+    if (why !== null) return why;
+  }
+  const missing = fleet.missing();
+  for (let from = 0; from < missing.length; from += askedAtOnceMax) {
+    const topics = missing.slice(from, from + askedAtOnceMax);
+    const why = await ask(topics, () => {
+      const still = new Set(fleet.missing());
+      return !topics.some((topic) => still.has(topic));
+    });
+    if (why !== null) return why;
+  }
+  const found = missing.length - fleet.missing().length;
+  if (found > 0)
+    say(
+      `the broker left out ${found} of what it holds until it was asked for each: gateways may be missing here; raise what it queues for one reader (mosquitto: max_queued_messages)`,
+    );
+  return null;
 }
 
 function printGates(

@@ -163,8 +163,8 @@ async function readLog(path: string): Promise<Asked[]> {
   }
 }
 
-/** User and system time (proc(5), `stat`, fields 14 and 15); NaN once the process is gone. */
-function busyMsOf({ pid }: ChildProcess): number {
+/** Processor time in ms, user and system (proc(5), `stat`, fields 14 and 15); NaN once the process is gone. */
+export function busyMsOf({ pid }: ChildProcess): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]?.split(" ") ?? [];
     return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
