@@ -24,6 +24,8 @@ export function lineMs(countBytes: number, baudRate: number): number {
 }
 
 export interface LineEvents {
+  /** Bytes came while a reply was due. `stamp`: of the first of them. */
+  bytes(bytes: Uint8Array, stamp: Stamp): void;
   /** A frame came while a reply was due. `stamp`: of the first byte. True when it was the reply. */
   frame(frame: ReceivedFrame, stamp: Stamp): boolean;
   /** No reply came in time. `noiseBytes`: what came and was no frame. */
@@ -77,6 +79,7 @@ export class OsdpLine {
       wallMs: clock.wallMs(),
       trusted: clock.trusted(),
     };
+    this.#events.bytes(bytes, this.#first);
     this.#offer(this.#framer.push(bytes));
   }
 

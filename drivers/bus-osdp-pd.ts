@@ -1,8 +1,9 @@
 /** One PD as the bus keeps it: its machine's state, who listens to it, and who waits for its answers. */
 import { isDue, isUrgent, step } from "./bus-osdp-machine.ts";
+import { ExchangeSight } from "./bus-osdp-sight.ts";
 import { NEW_PD, type PdEffect, type PdEvent, type PdSettings, type PdState } from "./bus-osdp-state.ts";
 import type { Command, Reply } from "./codec/osdp-messages.ts";
-import type { Stamp } from "./driver.ts";
+import type { Observer, Stamp } from "./driver.ts";
 import type { Clock } from "./ports.ts";
 
 /** What those who use a PD hear of it. */
@@ -24,6 +25,9 @@ export class Pd {
   /** Whether it has gone before its turn in this round. */
   hasJumped = false;
   readonly listeners = new Set<HearPd>();
+  observer: Observer | null = null;
+  /** Of the exchange under way, where somebody looks on. */
+  sight: ExchangeSight | null = null;
   readonly #clock: Clock;
   readonly #waiters = new Map<number, Waiter>();
   #requests = 0;
@@ -54,11 +58,16 @@ export class Pd {
 
   /** Moves the machine on, tells whoever listens, and gives the bytes to send, if any. */
   apply(event: PdEvent, stamp: Stamp | null = null): Uint8Array | null {
+    const { pending } = this.state;
     const { state, effects } = step(this.settings, this.state, event, this.#clock.monotonicMs());
     this.state = state;
+    // A poll that brings nothing comes every few milliseconds.
+    const isQuiet = pending?.command.name === "poll" && effects.length === 0 && state.phase === "online";
+    const isAnswer = event.kind === "silence" || (event.kind === "reply" && !isQuiet);
+    if (this.sight !== null && isAnswer) this.sight.isNews = true;
     let bytes: Uint8Array | null = null;
     for (const effect of effects) {
-      if (effect.kind === "send") bytes = effect.bytes;
+      if (effect.kind === "send") bytes = this.#begin(effect.bytes);
       else if (effect.kind === "settled") this.#settle(effect.requestId, effect.why, effect.reply);
       else for (const hear of [...this.listeners]) hear(effect, stamp ?? this.#now());
     }
@@ -79,6 +88,20 @@ export class Pd {
     } finally {
       bound.cancel();
     }
+  }
+
+  /** The line is free again. */
+  endExchange(): void {
+    const { sight } = this;
+    this.sight = null;
+    sight?.tell();
+  }
+
+  /** A key that is handed over is shown to nobody. */
+  #begin(bytes: Uint8Array): Uint8Array {
+    const isShown = this.state.pending?.command.name !== "keySet";
+    this.sight = this.observer && isShown ? new ExchangeSight(this.observer, bytes, this.#now()) : null;
+    return bytes;
   }
 
   /** Nobody uses it any more. */

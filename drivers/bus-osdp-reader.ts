@@ -2,8 +2,18 @@
 
 import type { OsdpBus, PdHold } from "./bus-osdp.ts";
 import type { PdNews } from "./bus-osdp-pd.ts";
+import { decodeText } from "./codec/card-text.ts";
 import { CAPABILITY, COLOUR, type Command, TONE } from "./codec/osdp-messages.ts";
-import type { DriverWorld, Reader, ReaderEvents, ReaderModule, Reading, Signal, Stamp } from "./driver.ts";
+import type {
+  DriverWorld,
+  Observer,
+  Reader,
+  ReaderEvents,
+  ReaderModule,
+  Reading,
+  Signal,
+  Stamp,
+} from "./driver.ts";
 import { type Reads, readBits, readCharacters } from "./reads.ts";
 
 /** A light or a beep that comes later than this is for somebody else. */
@@ -35,6 +45,7 @@ export class OsdpReader implements Reader {
   readonly #world: DriverWorld;
   readonly #events: ReaderEvents;
   #hold: PdHold | null = null;
+  #observer: Observer | null = null;
   #started: Promise<void> | null = null;
   #resolveStart: () => void = () => {};
   /** News from before `start` resolved; null from then on. */
@@ -61,6 +72,7 @@ export class OsdpReader implements Reader {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#resolveStart();
+    this.#hold?.observe(null);
     await this.#hold?.release();
   }
 
@@ -68,6 +80,12 @@ export class OsdpReader implements Reader {
     for (const command of SIGNALS[signal]) {
       if (this.#can(command)) this.#hold?.request(command, signalMsMax).catch(() => undefined);
     }
+  }
+
+  /** Its exchanges with the reader, but for polls that bring nothing, and each card as it came. */
+  observe(observer: Observer | null): void {
+    this.#observer = observer;
+    this.#hold?.observe(observer);
   }
 
   /**
@@ -100,6 +118,7 @@ export class OsdpReader implements Reader {
     const { bus, address, scbk } = this.#options;
     const settings = { address, key: scbk, takesCards: true };
     this.#hold = bus.hold(settings, (news, stamp) => this.#hear(news, stamp));
+    this.#hold.observe(this.#observer);
   }
 
   /** Whoever awaits `start` goes on before it hears of anything. */
@@ -129,8 +148,10 @@ export class OsdpReader implements Reader {
       case "note":
         return log.warn(`reader ${id} is still down`, { why: news.why });
       case "raw":
+        this.#observer?.({ ...news.bits, kind: "bits" }, stamp);
         return this.#read(readBits(news.bits, reads, issuers), stamp);
       case "formatted":
+        this.#observer?.({ kind: "text", text: decodeText(news.characters) }, stamp);
         return this.#read(readCharacters(news.characters, reads, issuers), stamp);
       case "keypad":
         return this.#events.notice?.({ kind: "keys", digits: digitsOf(news.digits) }, stamp);

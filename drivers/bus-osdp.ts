@@ -10,7 +10,7 @@ import type { PdSettings } from "./bus-osdp-state.ts";
 import { parseChannelAddress } from "./channel.ts";
 import type { Command, Reply } from "./codec/osdp-messages.ts";
 import { randomBytes } from "./codec/osdp-secure.ts";
-import type { DriverWorld } from "./driver.ts";
+import type { DriverWorld, Observer } from "./driver.ts";
 import type { Log, Timer } from "./ports.ts";
 import { type Device, Supervisor } from "./supervise.ts";
 
@@ -56,6 +56,8 @@ export interface PdHold {
   readonly isSecure: boolean;
   /** Rejects with words why the PD has not taken the command, at the latest after `withinMs`. */
   request(command: Command, withinMs: number): Promise<Reply | null>;
+  /** Shows `observer` what goes over the line to and from the PD, until it is given null. */
+  observe(observer: Observer | null): void;
   /** For so long the PD may be given its key under the key that everybody knows. */
   commission(durationMs: number): void;
   /** Resolves when nothing is left of it. Safe at any time and more than once. */
@@ -111,6 +113,9 @@ export class OsdpBus {
         this.#wake();
         return answered;
       },
+      observe: (observer) => {
+        pd.observer = observer;
+      },
       commission: (durationMs) => {
         pd.apply({ kind: "commission", untilMs: this.#world.clock.monotonicMs() + durationMs });
       },
@@ -154,6 +159,7 @@ export class OsdpBus {
       },
     });
     line = new OsdpLine(channel, baudRate, this.#world.clock, {
+      bytes: (bytes, stamp) => this.#current?.sight?.hear(bytes, stamp),
       frame: (frame, stamp) => {
         const pd = this.#current;
         const before = pd?.state;
@@ -162,6 +168,7 @@ export class OsdpBus {
       },
       silence: (noiseBytes) => this.#current?.apply({ kind: "silence", noiseBytes }),
       free: () => {
+        this.#current?.endExchange();
         this.#current = null;
         this.#next();
       },

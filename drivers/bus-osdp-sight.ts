@@ -1,0 +1,40 @@
+/** What a technician is shown of the exchanges with one PD: each command and what came back, without the quiet polls. */
+import { frameBytesMax } from "./codec/osdp.ts";
+import type { Observer, Stamp } from "./driver.ts";
+
+/** A reply, and as much noise again, says enough of what is wrong with a line. */
+const heardBytesMax = 2 * frameBytesMax;
+
+export class ExchangeSight {
+  readonly #observer: Observer;
+  readonly #sent: Uint8Array;
+  readonly #sentAt: Stamp;
+  #heard: Uint8Array[] = [];
+  #heardBytes = 0;
+  #heardAt: Stamp | null = null;
+  /** Whether it had to tell of anything. */
+  isNews = false;
+
+  constructor(observer: Observer, sent: Uint8Array, sentAt: Stamp) {
+    this.#observer = observer;
+    this.#sent = sent;
+    this.#sentAt = sentAt;
+  }
+
+  hear(bytes: Uint8Array, at: Stamp): void {
+    this.#heardAt ??= at;
+    const kept = bytes.slice(0, heardBytesMax - this.#heardBytes);
+    if (kept.length === 0) return;
+    this.#heard.push(kept);
+    this.#heardBytes += kept.length;
+  }
+
+  /** The exchange is over. */
+  tell(): void {
+    if (!this.isNews) return;
+    this.#observer({ kind: "bytes", direction: "out", bytes: this.#sent }, this.#sentAt);
+    if (this.#heardAt === null) return;
+    const bytes = new Uint8Array(Buffer.concat(this.#heard));
+    this.#observer({ kind: "bytes", direction: "in", bytes }, this.#heardAt);
+  }
+}
