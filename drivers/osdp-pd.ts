@@ -33,6 +33,8 @@ const offlineMs = 8_000;
 const eventsMax = 16;
 /** Outputs of the board that this plays. */
 const outputsMax = 4;
+/** Inputs likewise. */
+const inputsMax = 2;
 
 export interface OsdpPdOptions {
   address: number;
@@ -92,6 +94,7 @@ export class OsdpPd {
   #session: Session | null = null;
   #events: Reply[] = [];
   readonly #outputs = new Map<number, { energised: boolean; timer: Timer | null }>();
+  readonly #inputs = new Uint8Array(inputsMax);
   #tamper = false;
   #powerFailed = false;
 
@@ -137,6 +140,14 @@ export class OsdpPd {
   tamper(active: boolean): void {
     this.#tamper = active;
     this.#report(this.#localStatus());
+  }
+
+  /** Closes or opens the contact at an input. False: there is no such input. */
+  setInput(input: number, active: boolean): boolean {
+    if (input >= inputsMax) return false;
+    this.#inputs[input] = active ? 1 : 0;
+    this.#report(this.#inputStatus());
+    return true;
   }
 
   failPower(failed: boolean): void {
@@ -308,7 +319,7 @@ export class OsdpPd {
         this.#tell({ kind: "line", address: command.address, baudRate: command.baudRate });
         return { name: "lineSettings", address: command.address, baudRate: command.baudRate };
       case "inputStatus":
-        return { name: "inputStatus", states: new Uint8Array(2) };
+        return this.#inputStatus();
       case "readerStatus":
         return { name: "readerStatus", states: new Uint8Array(1) };
       case "abort":
@@ -340,6 +351,10 @@ export class OsdpPd {
     return { name: "outputStatus", states };
   }
 
+  #inputStatus(): Reply {
+    return { name: "inputStatus", states: this.#inputs.slice() };
+  }
+
   #localStatus(): Reply {
     return { name: "localStatus", tamper: this.#tamper ? 1 : 0, power: this.#powerFailed ? 1 : 0 };
   }
@@ -363,10 +378,11 @@ const IDENTITY: Reply = {
   firmwareBuild: 0,
 };
 
-/** Outputs, text and raw card data, a light, a buzzer, CRC, AES-128, one reader, OSDP 2.2. */
+/** Inputs, outputs, text and raw card data, a light, a buzzer, CRC, AES-128, one reader, OSDP 2.2. */
 const CAPABILITIES: Reply = {
   name: "capabilities",
   records: [
+    [1, 1, inputsMax],
     [2, 2, outputsMax],
     [3, 3, 0],
     [4, 4, 1],

@@ -113,6 +113,7 @@ export const HELP: readonly string[] = [
   "uid:04A1B2C3D4E5F6    presents a card with this UID, as raw bits",
   "keys 1234#            presses keys",
   "tamper on|off         opens and closes the housing",
+  "input 0 on|off        closes and opens the contact at an input, 0 or 1",
   "power on|off          takes and gives its power: off is reported as failing",
   "restart               is without power for a moment: session and outputs are lost",
   "silent on|off         answers nothing, as with its cable cut",
@@ -130,6 +131,9 @@ function obey(pds: readonly OsdpPd[], typed: string): string {
     return `there is no reader ${parts?.[1]}, only ${pds.map((one) => one.address).join(", ")}`;
   const [word, value] = text.split(/\s+/, 2);
   const isSwitch = value === "on" || value === "off";
+  const contact = /^input ([0-9]) (on|off)$/.exec(text);
+  if (contact !== null)
+    return pd.setInput(Number(contact[1]), contact[2] === "on") ? "" : "it has inputs 0 and 1";
   if (text === "restart") pd.restart();
   else if (word === "keys" && value !== undefined) pd.press(value);
   else if (word === "tamper" && isSwitch) pd.tamper(value === "on");

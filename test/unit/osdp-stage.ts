@@ -47,5 +47,5 @@ export function stage(given: readonly OsdpPdOptions[], { key = KEY }: { key?: Ui
     if (atMs === null) throw new Error("it has not started");
     return atMs - sinceMs;
   }
-  return { world, site, relay, reader, told, begin, pd: site.pds[0] };
+  return { world, bus, site, relay, reader, told, begin, pd: site.pds[0] };
 }
