@@ -13,6 +13,7 @@ import { shareChannels } from "../drivers/channel-shared.ts";
 import { parseKey } from "../drivers/codec/osdp-secure.ts";
 import type { DriverWorld } from "../drivers/driver.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
+import { latencyWarning } from "../drivers/latency-timer.ts";
 import { acquireLock } from "../drivers/lock.ts";
 import type { FeedSource, Files, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
@@ -171,6 +172,11 @@ async function osdpPlaces(
 ): Promise<ReadonlyMap<string, OsdpPlace>> {
   const buses = new OsdpBuses(world);
   const places = new Map<string, OsdpPlace>();
+  const ports = new Set(readers.flatMap((reader) => (reader.driver === "osdp" ? [reader.port] : [])));
+  for (const port of ports) {
+    const slow = await latencyWarning(port);
+    if (slow !== null) world.log.warn(slow);
+  }
   for (const [index, reader] of readers.entries()) {
     if (reader.driver !== "osdp") continue;
     const { address, port, baudRate, scbk } = reader;
