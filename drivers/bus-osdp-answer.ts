@@ -150,7 +150,6 @@ function whenOnline(state: PdState, pending: Pending, heard: Heard, nowMs: numbe
     ...state,
     standing: "up",
     why: null,
-    failures: 0,
     onlineSinceMs: state.onlineSinceMs ?? nowMs,
   };
   return { state: reply === null ? online : withStatus(online, reply), effects };

@@ -6,6 +6,7 @@ const retryMsMin = 250;
 const retryMsMax = 3_000;
 /** A session that broke this often, without having been steady for so long in between, is a failure. */
 const renewalsMax = 3;
+/** One that was steady begins with a short backoff again; one that comes and goes does not. */
 const steadyMs = 10_000;
 /** An alarm a minute is enough for a person, and no disk is filled by a cable. */
 const alarmMsMin = 60_000;
@@ -38,7 +39,10 @@ export function restart(
     lastAlarmMs: isAlarm ? nowMs : state.lastAlarmMs,
   };
   return isDown
-    ? fail(anew, why, nowMs, [...effects, ...settleAll(state, why)])
+    ? fail(onlineMs >= steadyMs ? { ...anew, failures: 0 } : anew, why, nowMs, [
+        ...effects,
+        ...settleAll(state, why),
+      ])
     : renew(anew, state, why, effects);
 }
 
