@@ -357,6 +357,8 @@ describe("a reader", () => {
 
   it("is given another address, and answers at that one from then on", async () => {
     const { world, reader, pd, ear } = await stage(one());
+    await expect(reader.setLine(127, 9_600)).rejects.toThrow(/no place on a line/);
+    await expect(reader.setLine(Number.NaN, 9_600)).rejects.toThrow(/no place on a line/);
     const answered = reader.setLine(7, 38_400);
     await world.clock.advance(200);
     expect(await answered).toEqual({ address: 7, baudRate: 38_400 });
