@@ -21,7 +21,7 @@ import { createReader, createRelay, type ReaderOptions, type RelayOptions } from
 import { readSecretFile } from "../drivers/secret-file.ts";
 import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
-import { type Console, createConsole } from "./console/console.ts";
+import type { Console } from "./console/console.ts";
 import { type ControlMethods, type ControlServer, serveControl } from "./control.ts";
 import type { TapView } from "./gateway.ts";
 import { House, type HousePorts, type HouseSettings, pathsOf } from "./house.ts";
@@ -215,6 +215,8 @@ async function createConfiguredConsole(
   { clock, log, files }: System & { log: Log },
 ): Promise<Console | null> {
   if (options === undefined) return null;
+  // Its packages take 6 MB, which a gate without a console keeps.
+  const { createConsole } = await import("./console/console.ts");
   const { password, tls } = await credentialsOf("console", options, files);
   const { cert, key } = tls ?? {};
   return createConsole(
