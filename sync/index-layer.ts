@@ -6,24 +6,41 @@ import { CUTS, placeOfCut, scanForCut } from "./index-cuts.ts";
 import type { IndexImage } from "./index-file.ts";
 import { either, LongTokenTable } from "./index-long-tokens.ts";
 import { NumberTable } from "./index-numbers.ts";
+import { Sieve } from "./index-sieve.ts";
 import { type IsHidden, NOT_FOUND, TokenTable, UidKey } from "./index-tokens.ts";
 import { UID_BYTES_MAX } from "./rows.ts";
+
+/** Making a sieve of more would hold up the loop for milliseconds; such a layer is soon merged. */
+const SIFTED_MAX = 65_536;
 
 export class Layer {
   readonly image: IndexImage;
   readonly numbers: NumberTable;
   readonly tokens: TokenTable;
   readonly longTokens: LongTokenTable;
-  private readonly cuts: readonly (TokenTable | null)[];
-  private readonly key = new UidKey();
+  readonly #cuts: readonly (TokenTable | null)[];
+  readonly #key = new UidKey();
+  /** Null: every lookup is searched for. */
+  readonly #numberSieve: Sieve | null = null;
+  readonly #tokenSieve: Sieve | null = null;
 
-  constructor(image: IndexImage) {
+  /** `isUpper`: it lies above others, and most of what is asked for is not in it. */
+  constructor(image: IndexImage, isUpper = false) {
     const { parts } = image;
     this.image = image;
     this.numbers = new NumberTable(parts.numbers, parts.wide);
     this.tokens = new TokenTable(parts.tokens);
     this.longTokens = new LongTokenTable(parts.longTokens);
-    this.cuts = parts.cuts.map((cut) => (cut === null ? null : new TokenTable(cut)));
+    this.#cuts = parts.cuts.map((cut) => (cut === null ? null : new TokenTable(cut)));
+    if (!isUpper || Math.max(this.numbers.size, this.tokens.size) > SIFTED_MAX) return;
+    this.#numberSieve = sieveOf(this.numbers);
+    this.#tokenSieve = sieveOfTokens(this.tokens);
+  }
+
+  /** The position of a packed number, or `NOT_FOUND`. */
+  find(packed: number): number {
+    if (this.#numberSieve?.mayHave(packed) === false) return NOT_FOUND;
+    return this.numbers.find(packed);
   }
 
   /** Status and last day at a position, as `packStanding` has them. */
@@ -35,8 +52,9 @@ export class Layer {
   findWhole(uid: Uint8Array, sizeBytes: number, isHidden: IsHidden | null): number {
     if (sizeBytes === UID_BYTES_MAX) return this.longTokens.find(uid, isHidden);
     if (sizeBytes !== 4 && sizeBytes !== 7) return NOT_FOUND;
-    this.key.set(uid, 0, sizeBytes);
-    return this.tokens.find(this.key, isHidden);
+    this.#key.set(uid, 0, sizeBytes);
+    if (this.#tokenSieve?.mayHave(this.#key.lower) === false) return NOT_FOUND;
+    return this.tokens.find(this.#key, isHidden);
   }
 
   /** The same for the `sizeBytes` that a reader left of a token. */
@@ -48,9 +66,24 @@ export class Layer {
     }
     if (sizeBytes !== 3 && sizeBytes !== 4) return this.findWhole(uid, sizeBytes, isHidden);
     const place = placeOfCut({ part, sizeBytes });
-    this.key.set(uid, 0, sizeBytes);
-    const table = this.cuts[place]!;
-    if (table !== null) return table.find(this.key, isHidden);
-    return scanForCut(this.key, CUTS[place]!, this.tokens, this.longTokens, isHidden);
+    this.#key.set(uid, 0, sizeBytes);
+    const table = this.#cuts[place]!;
+    if (table !== null) return table.find(this.#key, isHidden);
+    return scanForCut(this.#key, CUTS[place]!, this.tokens, this.longTokens, isHidden);
   }
+}
+
+function sieveOf(numbers: NumberTable): Sieve {
+  const sieve = new Sieve(numbers.size);
+  numbers.forEach((packed) => {
+    sieve.add(packed);
+  });
+  return sieve;
+}
+
+function sieveOfTokens(tokens: TokenTable): Sieve {
+  const sieve = new Sieve(tokens.size);
+  const key = new UidKey();
+  tokens.forEach(key, () => sieve.add(key.lower));
+  return sieve;
 }

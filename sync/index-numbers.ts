@@ -47,31 +47,33 @@ export function planPages(issuers: number, positions: number): { wide: boolean; 
 
 export class NumberTable {
   readonly size: number;
-  private readonly parts: NumberParts;
-  private readonly bits: number;
+  readonly #parts: NumberParts;
+  readonly #bits: number;
   /** Of each issuer its place in `parts.issuers`, or -1. */
-  private readonly slots = new Int16Array(ISSUERS).fill(-1);
+  readonly #slots = new Int16Array(ISSUERS).fill(-1);
+  #lastPosition = -1;
+  #lastPacked = -1;
 
   constructor(parts: NumberParts, wide: boolean) {
-    this.parts = parts;
+    this.#parts = parts;
     this.size = parts.cells.length;
-    this.bits = wide ? WIDE_BITS : NARROW_BITS;
+    this.#bits = wide ? WIDE_BITS : NARROW_BITS;
     parts.issuers.forEach((issuer, slot) => {
-      this.slots[issuer] = slot;
+      this.#slots[issuer] = slot;
     });
   }
 
   /** The position of a packed number, or -1. */
   find(packed: number): number {
-    const key = this.keyOf(packed);
+    const key = this.#keyOf(packed);
     if (key < 0) return -1;
-    const { starts, cells, tops } = this.parts;
-    const span = 2 ** this.bits;
+    const { starts, cells, tops } = this.#parts;
+    const span = 2 ** this.#bits;
     const page = Math.floor(key / span);
     const low = key - page * span;
     const start = starts[page]!;
     const end = starts[page + 1]!;
-    if (this.bits === NARROW_BITS) {
+    if (this.#bits === NARROW_BITS) {
       const at = firstFrom(cells, start, end, low);
       return at < end && cells[at]! >>> 16 === low ? at : -1;
     }
@@ -87,12 +89,20 @@ export class NumberTable {
 
   /** The 16 bits beside the number at a position. */
   codeAt(position: number): number {
-    return this.parts.cells[position]! & 0xffff;
+    return this.#parts.cells[position]! & 0xffff;
   }
 
   /** The packed number at a position. */
   at(position: number): number {
-    const { starts, blocks } = this.parts;
+    // A token's card is looked at twice: whether a newer layer speaks of it, and for the answer.
+    if (position === this.#lastPosition) return this.#lastPacked;
+    this.#lastPosition = position;
+    this.#lastPacked = this.#packed(this.#pageOf(position), position);
+    return this.#lastPacked;
+  }
+
+  #pageOf(position: number): number {
+    const { starts, blocks } = this.#parts;
     const block = position >>> BLOCK_BITS;
     let from = blocks[block]!;
     let to = blocks[block + 1]! + 1;
@@ -101,16 +111,16 @@ export class NumberTable {
       if (starts[middle]! <= position) from = middle;
       else to = middle;
     }
-    return this.packed(from, position);
+    return from;
   }
 
   /** Every number in order, without a search for each. */
   forEach(visit: (packed: number, position: number) => void): void {
-    const { starts } = this.parts;
+    const { starts } = this.#parts;
     for (let page = 0; page + 1 < starts.length; page++) {
       const end = starts[page + 1]!;
       for (let position = starts[page]!; position < end; position++) {
-        visit(this.packed(page, position), position);
+        visit(this.#packed(page, position), position);
       }
     }
   }
@@ -120,28 +130,28 @@ export class NumberTable {
    * called. Returns a number that occurs twice, or -1.
    */
   fill(walk: (visit: (packed: number, code: number) => void) => void): number {
-    const { starts, cells } = this.parts;
-    const wide = this.bits === WIDE_BITS;
-    const span = 2 ** this.bits;
+    const { starts, cells } = this.#parts;
+    const wide = this.#bits === WIDE_BITS;
+    const span = 2 ** this.#bits;
     walk((packed) => {
-      starts[Math.floor(this.keyOf(packed) / span) + 1]! += 1;
+      starts[Math.floor(this.#keyOf(packed) / span) + 1]! += 1;
     });
     for (let page = 1; page < starts.length; page++) starts[page]! += starts[page - 1]!;
     // Low bits and code in one number, so that sorting a page moves both.
     const sorting = wide ? new Float64Array(cells.length) : cells;
     const next = starts.slice();
     walk((packed, code) => {
-      const key = this.keyOf(packed);
+      const key = this.#keyOf(packed);
       const page = Math.floor(key / span);
       sorting[next[page]!++] = (key - page * span) * 65536 + code;
     });
-    fillBlocks(this.parts);
-    return this.arrange(sorting);
+    fillBlocks(this.#parts);
+    return this.#arrange(sorting);
   }
 
   /** Sorts each page and takes the cells apart; returns a number that occurs twice, or -1. */
-  private arrange(sorting: Float64Array | Uint32Array): number {
-    const { starts, cells, tops } = this.parts;
+  #arrange(sorting: Float64Array | Uint32Array): number {
+    const { starts, cells, tops } = this.#parts;
     for (let page = 0; page + 1 < starts.length; page++) {
       const start = starts[page]!;
       const end = starts[page + 1]!;
@@ -153,22 +163,22 @@ export class NumberTable {
           cells[i] = cell % 2 ** 32;
         }
         const isFirst = i === start || Math.floor(sorting[i - 1]! / 65536) !== Math.floor(cell / 65536);
-        if (!isFirst) return this.packed(page, i);
+        if (!isFirst) return this.#packed(page, i);
       }
     }
     return -1;
   }
 
-  private keyOf(packed: number): number {
+  #keyOf(packed: number): number {
     const issuer = Math.floor(packed / DIGITS);
-    const slot = this.slots[issuer];
+    const slot = this.#slots[issuer];
     return slot === undefined || slot < 0 ? -1 : packed + (slot - issuer) * DIGITS;
   }
 
-  private packed(page: number, position: number): number {
-    const { issuers, cells, tops } = this.parts;
-    const top = this.bits === WIDE_BITS ? tops[position]! * 65536 : 0;
-    const key = page * 2 ** this.bits + top + (cells[position]! >>> 16);
+  #packed(page: number, position: number): number {
+    const { issuers, cells, tops } = this.#parts;
+    const top = this.#bits === WIDE_BITS ? tops[position]! * 65536 : 0;
+    const key = page * 2 ** this.#bits + top + (cells[position]! >>> 16);
     const slot = Math.floor(key / DIGITS);
     return key + (issuers[slot]! - slot) * DIGITS;
   }

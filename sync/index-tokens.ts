@@ -56,12 +56,12 @@ export class UidKey {
       this.lower |= (bytes[from + 4]! << 16) | (bytes[from + 5]! << 8) | bytes[from + 6]!;
     }
     this.short = sizeBytes === 7 ? 0 : 1;
-    this.scramble();
+    this.#scramble();
   }
 
   /** Puts the UID's bytes into `bytes` and returns how many: 7, or 4 for every shorter one. */
   get(bytes: Uint8Array): number {
-    this.unscramble();
+    this.#unscramble();
     bytes[0] = this.upper >>> 20;
     bytes[1] = this.upper >>> 12;
     bytes[2] = this.upper >>> 4;
@@ -69,19 +69,19 @@ export class UidKey {
     bytes[4] = this.lower >>> 16;
     bytes[5] = this.lower >>> 8;
     bytes[6] = this.lower;
-    this.scramble();
+    this.#scramble();
     return this.short === 1 ? 4 : 7;
   }
 
   /** A Feistel network: each round changes one half by a function of the other, and can be undone. */
-  private scramble(): void {
+  #scramble(): void {
     this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[0]);
     this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[1]);
     this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[2]);
     this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[3]);
   }
 
-  private unscramble(): void {
+  #unscramble(): void {
     this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[3]);
     this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[2]);
     this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[1]);
@@ -123,22 +123,26 @@ function markOf(key: UidKey, bucketBits: number): number {
 
 export class TokenTable {
   readonly parts: TokenParts;
-  private readonly bucketBits: number;
-  private readonly positionBits: number;
+  readonly #bucketBits: number;
+  readonly #positionBits: number;
 
   constructor(parts: TokenParts) {
     this.parts = parts;
-    this.bucketBits = bucketBitsOf(parts);
-    this.positionBits = this.bucketBits + POSITION_BITS_MORE;
+    this.#bucketBits = bucketBitsOf(parts);
+    this.#positionBits = this.#bucketBits + POSITION_BITS_MORE;
+  }
+
+  get size(): number {
+    return this.parts.entries.length / 2;
   }
 
   /** The position of the card with this token that is not hidden, or `NOT_FOUND`, or `AMBIGUOUS` where several have it. */
   find(key: UidKey, isHidden: IsHidden | null): number {
     const { starts, entries } = this.parts;
-    const { positionBits } = this;
-    const bucket = bucketOf(key, this.bucketBits);
+    const positionBits = this.#positionBits;
+    const bucket = bucketOf(key, this.#bucketBits);
     const low = lowOf(key);
-    const mark = markOf(key, this.bucketBits);
+    const mark = markOf(key, this.#bucketBits);
     const start = starts[bucket]!;
     const end = starts[bucket + 1]!;
     let found = NOT_FOUND;
@@ -156,7 +160,8 @@ export class TokenTable {
   /** Every token, read into `key`, with its card's position. */
   readonly forEach: TokenWalk = (key, visit) => {
     const { starts, entries } = this.parts;
-    const { bucketBits, positionBits } = this;
+    const bucketBits = this.#bucketBits;
+    const positionBits = this.#positionBits;
     for (let bucket = 0; bucket + 1 < starts.length; bucket++) {
       const end = starts[bucket + 1]!;
       for (let i = starts[bucket]!; i < end; i++) {

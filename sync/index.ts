@@ -17,8 +17,8 @@ export class Index implements CardIndex {
   /** Newest first. */
   layers: readonly Layer[] = [];
   /** Of each layer what newer ones hide of it; null: nothing. */
-  private hidden: readonly (IsHidden | null)[] = [];
-  private readonly uid = new Uint8Array(UID_BYTES_MAX);
+  #hidden: readonly (IsHidden | null)[] = [];
+  readonly #uid = new Uint8Array(UID_BYTES_MAX);
 
   /** `images`: oldest first, at least one. */
   constructor(...images: readonly IndexImage[]) {
@@ -27,9 +27,9 @@ export class Index implements CardIndex {
 
   /** Takes other images of the same list (a merged one for several): no answer changes. Oldest first. */
   lieIn(images: readonly IndexImage[]): void {
-    const layers = images.map((image) => new Layer(image)).reverse();
+    const layers = images.map((image, i) => new Layer(image, i > 0)).reverse();
     this.layers = layers;
-    this.hidden = layers.map((layer, i) => {
+    this.#hidden = layers.map((layer, i) => {
       const newer = layers.slice(0, i);
       if (newer.length === 0) return null;
       return (position) => isIn(newer, layer.numbers.at(position));
@@ -47,7 +47,7 @@ export class Index implements CardIndex {
   /** How the card with this packed number stands, as `packStanding` has it, or -1. */
   standingOf(packed: number): number {
     for (const layer of this.layers) {
-      const position = layer.numbers.find(packed);
+      const position = layer.find(packed);
       if (position >= 0) return layer.standingAt(position);
     }
     return -1;
@@ -60,15 +60,15 @@ export class Index implements CardIndex {
   }
 
   byToken(uid: string, part: "whole" | "first" | "last"): CardAnswer {
-    const sizeBytes = this.readUid(uid);
+    const sizeBytes = this.#readUid(uid);
     let answer = UNKNOWN;
     for (let i = 0; i < this.layers.length; i++) {
       const layer = this.layers[i]!;
-      const isHidden = this.hidden[i]!;
+      const isHidden = this.#hidden[i]!;
       const position =
         part === "whole"
-          ? layer.findWhole(this.uid, sizeBytes, isHidden)
-          : layer.findCut(this.uid, sizeBytes, part, isHidden);
+          ? layer.findWhole(this.#uid, sizeBytes, isHidden)
+          : layer.findCut(this.#uid, sizeBytes, part, isHidden);
       if (position === NOT_FOUND) continue;
       if (position === AMBIGUOUS || answer !== UNKNOWN) return SEVERAL;
       answer = answerOf(unpackNumber(layer.numbers.at(position)), layer.standingAt(position));
@@ -76,21 +76,21 @@ export class Index implements CardIndex {
     return answer;
   }
 
-  /** Reads hex into `this.uid` and returns how many bytes, or 0 when it is no UID. */
-  private readUid(text: string): number {
+  /** Reads hex into `this.#uid` and returns how many bytes, or 0 when it is no UID. */
+  #readUid(text: string): number {
     const sizeBytes = text.length / 2;
     if (sizeBytes > UID_BYTES_MAX || !Number.isInteger(sizeBytes)) return 0;
     for (let i = 0; i < sizeBytes; i++) {
       const byte = (hexValue(text.charCodeAt(2 * i)) << 4) | hexValue(text.charCodeAt(2 * i + 1));
       if (byte < 0) return 0;
-      this.uid[i] = byte;
+      this.#uid[i] = byte;
     }
     return sizeBytes;
   }
 }
 
 function isIn(layers: readonly Layer[], packed: number): boolean {
-  return layers.some((layer) => layer.numbers.find(packed) >= 0);
+  return layers.some((layer) => layer.find(packed) >= 0);
 }
 
 function answerOf(number: string, standing: number): CardAnswer {
