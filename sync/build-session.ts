@@ -26,39 +26,39 @@ export interface Built {
 }
 
 export class BuildSession {
-  private readonly basis: BuildBasis;
-  private whole: IndexImage | null = null;
-  private top: IndexImage | null;
-  private ignoredRows = 0;
+  readonly #basis: BuildBasis;
+  #whole: IndexImage | null = null;
+  #top: IndexImage | null;
+  #ignoredRows = 0;
 
   constructor(basis: BuildBasis) {
-    this.basis = basis;
-    this.top = basis.top;
+    this.#basis = basis;
+    this.#top = basis.top;
   }
 
   /** For the next list of the way. */
   builder(order: ListOrder): ListBuilder {
-    const { cuts, corrections } = this.basis;
-    return new ListBuilder(order, this.held, cuts, corrections);
+    const { cuts, corrections } = this.#basis;
+    return new ListBuilder(order, this.#held, cuts, corrections);
   }
 
   /** Takes what became of a list. */
   take(order: ListOrder, { image, ignoredRows }: Extract<ListOutcome, { kind: "built" }>): void {
-    this.ignoredRows += ignoredRows;
+    this.#ignoredRows += ignoredRows;
     if (order.base === null) {
-      this.whole = image;
-      this.top = null;
+      this.#whole = image;
+      this.#top = null;
     } else {
-      this.top = this.top === null ? image : mergeLayers([this.top, image], this.basis.cuts, false);
+      this.#top = this.#top === null ? image : mergeLayers([this.#top, image], this.#basis.cuts, false);
     }
   }
 
   get built(): Built {
-    return { whole: this.whole, top: this.top, ignoredRows: this.ignoredRows };
+    return { whole: this.#whole, top: this.#top, ignoredRows: this.#ignoredRows };
   }
 
-  private get held(): IndexImage[] {
-    const lower = this.whole === null ? this.basis.lower : [this.whole];
-    return this.top === null ? [...lower] : [...lower, this.top];
+  get #held(): IndexImage[] {
+    const lower = this.#whole === null ? this.#basis.lower : [this.#whole];
+    return this.#top === null ? [...lower] : [...lower, this.#top];
   }
 }

@@ -172,63 +172,63 @@ type Answer<Kind extends FromWorker["kind"]> = Extract<FromWorker, { kind: Kind 
 
 /** A worker's answers, one at a time, and its room for further pieces. */
 class WorkerTalk {
-  private readonly worker: Worker;
-  private piecesAhead = 0;
-  private readonly answers: FromWorker[] = [];
-  private broken: Error | null = null;
-  private wake: () => void = () => undefined;
+  readonly #worker: Worker;
+  #piecesAhead = 0;
+  readonly #answers: FromWorker[] = [];
+  #broken: Error | null = null;
+  #wake: () => void = () => undefined;
 
   constructor(worker: Worker) {
-    this.worker = worker;
+    this.#worker = worker;
     worker.on("message", (message: FromWorker) => {
-      if (message.kind === "ready") this.piecesAhead -= 1;
-      else this.answers.push(message);
-      this.wake();
+      if (message.kind === "ready") this.#piecesAhead -= 1;
+      else this.#answers.push(message);
+      this.#wake();
     });
-    worker.on("error", (error) => this.break(error.message));
-    worker.on("exit", () => this.break("the worker ended"));
+    worker.on("error", (error) => this.#break(error.message));
+    worker.on("exit", () => this.#break("the worker ended"));
   }
 
   send(message: ToWorker): void {
-    this.worker.postMessage(message);
+    this.#worker.postMessage(message);
   }
 
   sendPiece(bytes: Uint8Array<ArrayBuffer>): void {
-    this.piecesAhead += 1;
-    this.worker.postMessage({ kind: "piece", bytes } satisfies ToWorker, [bytes.buffer]);
+    this.#piecesAhead += 1;
+    this.#worker.postMessage({ kind: "piece", bytes } satisfies ToWorker, [bytes.buffer]);
   }
 
   /** There is an answer, or never will be: nothing more need be sent. */
   get isOver(): boolean {
-    return this.answers.length > 0 || this.broken !== null;
+    return this.#answers.length > 0 || this.#broken !== null;
   }
 
   /** Resolves once another piece may be sent, or none need be. */
   async room(): Promise<void> {
-    while (this.piecesAhead >= PIECES_AHEAD_MAX && !this.isOver) await this.news();
+    while (this.#piecesAhead >= PIECES_AHEAD_MAX && !this.isOver) await this.#news();
   }
 
   async ask<Kind extends FromWorker["kind"]>(question: ToWorker, ...kinds: Kind[]): Promise<Answer<Kind>> {
     this.send(question);
     for (;;) {
-      const answer = this.answers.shift();
+      const answer = this.#answers.shift();
       if (answer !== undefined && kinds.some((kind) => kind === answer.kind)) return answer as Answer<Kind>;
       if (answer !== undefined)
         throw new Error(`the index could not be built: the worker said ${answer.kind}`);
-      if (this.broken !== null) throw this.broken;
-      await this.news();
+      if (this.#broken !== null) throw this.#broken;
+      await this.#news();
     }
   }
 
-  private news(): Promise<void> {
+  #news(): Promise<void> {
     return new Promise((resolve) => {
-      this.wake = resolve;
+      this.#wake = resolve;
     });
   }
 
-  private break(why: string): void {
-    this.broken ??= new Error(`the index could not be built: ${why}`);
-    this.wake();
+  #break(why: string): void {
+    this.#broken ??= new Error(`the index could not be built: ${why}`);
+    this.#wake();
   }
 }
 

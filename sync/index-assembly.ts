@@ -68,11 +68,11 @@ function fillCutOf({ parts }: IndexImage, cut: Cut): void {
 export class CardKinds {
   /** Of each standing its place. */
   readonly standings = new Map<number, number>();
-  private readonly seen = new Uint8Array(ISSUERS);
+  readonly #seen = new Uint8Array(ISSUERS);
 
   /** The place of a card's standing, or -1 when there are more different ones than can be numbered. */
   add(packed: number, standing: number): number {
-    this.seen[Math.floor(packed / ISSUER_NUMBERS)] = 1;
+    this.#seen[Math.floor(packed / ISSUER_NUMBERS)] = 1;
     const known = this.standings.get(standing);
     if (known !== undefined) return known;
     const code = this.standings.size;
@@ -83,6 +83,6 @@ export class CardKinds {
 
   /** Ascending. */
   issuers(): number[] {
-    return [...this.seen.keys()].filter((issuer) => this.seen[issuer] === 1);
+    return [...this.#seen.keys()].filter((issuer) => this.#seen[issuer] === 1);
   }
 }

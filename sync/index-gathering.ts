@@ -18,29 +18,29 @@ export class Gathering implements CardSource {
   readonly kinds = new CardKinds();
 
   /** Of each card the upper and the lower bits of its number, the place of its standing, and how many tokens follow. */
-  private uppers: Uint32Array;
-  private lowers: Uint16Array;
-  private codes: Uint16Array;
-  private tokensOf: Uint8Array;
+  #uppers: Uint32Array;
+  #lowers: Uint16Array;
+  #codes: Uint16Array;
+  #tokensOf: Uint8Array;
   /** Of each token of 4 or 7 bytes, in the order of cards, the upper half with its size, and the lower. */
-  private tokenUppers: Uint32Array;
-  private tokenLowers: Uint32Array;
-  private readonly longTokens: { uid: Uint8Array; card: number }[] = [];
-  private readonly key = new UidKey();
+  #tokenUppers: Uint32Array;
+  #tokenLowers: Uint32Array;
+  readonly #longTokens: { uid: Uint8Array; card: number }[] = [];
+  readonly #key = new UidKey();
 
   /** `expected`: about how many cards will come. */
   constructor(expected: number) {
     const capacity = Math.max(CAPACITY_MIN, expected);
-    this.uppers = new Uint32Array(capacity);
-    this.lowers = new Uint16Array(capacity);
-    this.codes = new Uint16Array(capacity);
-    this.tokensOf = new Uint8Array(capacity);
-    this.tokenUppers = new Uint32Array(capacity);
-    this.tokenLowers = new Uint32Array(capacity);
+    this.#uppers = new Uint32Array(capacity);
+    this.#lowers = new Uint16Array(capacity);
+    this.#codes = new Uint16Array(capacity);
+    this.#tokensOf = new Uint8Array(capacity);
+    this.#tokenUppers = new Uint32Array(capacity);
+    this.#tokenLowers = new Uint32Array(capacity);
   }
 
   get longTokenCount(): number {
-    return this.longTokens.length;
+    return this.#longTokens.length;
   }
 
   /** Takes a card without tokens, or says why it cannot be. */
@@ -48,10 +48,10 @@ export class Gathering implements CardSource {
     if (this.count === POSITIONS_MAX) return `more than ${POSITIONS_MAX} cards, those remembered included`;
     const code = this.kinds.add(packed, standing);
     if (code < 0) return `more than ${this.kinds.standings.size} different pairs of status and last day`;
-    if (this.count === this.uppers.length) this.growCards();
-    this.uppers[this.count] = packed / 65_536;
-    this.lowers[this.count] = packed;
-    this.codes[this.count] = code;
+    if (this.count === this.#uppers.length) this.#growCards();
+    this.#uppers[this.count] = packed / 65_536;
+    this.#lowers[this.count] = packed;
+    this.#codes[this.count] = code;
     this.count += 1;
     return null;
   }
@@ -62,15 +62,15 @@ export class Gathering implements CardSource {
     for (let i = 0; i < tokenCount; i++) {
       const from = i * UID_BYTES_MAX;
       if (tokenSizes[i] === UID_BYTES_MAX) {
-        this.longTokens.push({ uid: tokenBytes.slice(from, from + UID_BYTES_MAX), card });
+        this.#longTokens.push({ uid: tokenBytes.slice(from, from + UID_BYTES_MAX), card });
         continue;
       }
       if (this.tokenCount === TOKENS_MAX) return `more than ${TOKENS_MAX} tokens in the list`;
-      if (this.tokenCount === this.tokenUppers.length) this.growTokens();
-      this.key.set(tokenBytes, from, tokenSizes[i]!);
-      this.tokenUppers[this.tokenCount] = this.key.upper * 2 + this.key.short;
-      this.tokenLowers[this.tokenCount] = this.key.lower;
-      this.tokensOf[card]! += 1;
+      if (this.tokenCount === this.#tokenUppers.length) this.#growTokens();
+      this.#key.set(tokenBytes, from, tokenSizes[i]!);
+      this.#tokenUppers[this.tokenCount] = this.#key.upper * 2 + this.#key.short;
+      this.#tokenLowers[this.tokenCount] = this.#key.lower;
+      this.#tokensOf[card]! += 1;
       this.tokenCount += 1;
     }
     return null;
@@ -78,46 +78,46 @@ export class Gathering implements CardSource {
 
   /** The packed number of a card, in the order they were added. */
   numberOf(card: number): number {
-    return this.uppers[card]! * 65_536 + this.lowers[card]!;
+    return this.#uppers[card]! * 65_536 + this.#lowers[card]!;
   }
 
   walkNumbers(visit: (packed: number, code: number) => void): void {
-    for (let card = 0; card < this.count; card++) visit(this.numberOf(card), this.codes[card]!);
+    for (let card = 0; card < this.count; card++) visit(this.numberOf(card), this.#codes[card]!);
   }
 
   readonly walkTokens: TokenWalk = (key, visit) => {
     let at = 0;
     for (let card = 0; card < this.count; card++) {
-      for (const end = at + this.tokensOf[card]!; at < end; at++) {
-        const upper = this.tokenUppers[at]!;
+      for (const end = at + this.#tokensOf[card]!; at < end; at++) {
+        const upper = this.#tokenUppers[at]!;
         key.upper = upper >>> 1;
         key.short = upper & 1;
-        key.lower = this.tokenLowers[at]!;
+        key.lower = this.#tokenLowers[at]!;
         visit(card);
       }
     }
   };
 
   readonly walkLongTokens: LongTokenWalk = (visit) => {
-    for (const { uid, card } of this.longTokens) visit(uid, 0, card);
+    for (const { uid, card } of this.#longTokens) visit(uid, 0, card);
   };
 
   positionOf(card: number, numbers: NumberTable): number {
     return numbers.find(this.numberOf(card));
   }
 
-  private growCards(): void {
+  #growCards(): void {
     const capacity = Math.ceil(this.count * GROWTH);
-    this.uppers = grown(this.uppers, new Uint32Array(capacity));
-    this.lowers = grown(this.lowers, new Uint16Array(capacity));
-    this.codes = grown(this.codes, new Uint16Array(capacity));
-    this.tokensOf = grown(this.tokensOf, new Uint8Array(capacity));
+    this.#uppers = grown(this.#uppers, new Uint32Array(capacity));
+    this.#lowers = grown(this.#lowers, new Uint16Array(capacity));
+    this.#codes = grown(this.#codes, new Uint16Array(capacity));
+    this.#tokensOf = grown(this.#tokensOf, new Uint8Array(capacity));
   }
 
-  private growTokens(): void {
+  #growTokens(): void {
     const capacity = Math.ceil(this.tokenCount * GROWTH);
-    this.tokenUppers = grown(this.tokenUppers, new Uint32Array(capacity));
-    this.tokenLowers = grown(this.tokenLowers, new Uint32Array(capacity));
+    this.#tokenUppers = grown(this.#tokenUppers, new Uint32Array(capacity));
+    this.#tokenLowers = grown(this.#tokenLowers, new Uint32Array(capacity));
   }
 }
 

@@ -11,19 +11,19 @@ export interface LongTokenParts {
 }
 
 export class LongTokenTable {
-  private readonly parts: LongTokenParts;
+  readonly #parts: LongTokenParts;
 
   constructor(parts: LongTokenParts) {
-    this.parts = parts;
+    this.#parts = parts;
   }
 
   get size(): number {
-    return this.parts.positions.length;
+    return this.#parts.positions.length;
   }
 
   /** The position of the card with this UID that is not hidden, or `NOT_FOUND`, or `AMBIGUOUS`. */
   find(uid: Uint8Array, isHidden: IsHidden | null): number {
-    const { uids, positions } = this.parts;
+    const { uids, positions } = this.#parts;
     let from = 0;
     let to = positions.length;
     while (from < to) {
@@ -41,7 +41,7 @@ export class LongTokenTable {
 
   /** The same for UIDs cut to the `sizeBytes` that begin at their byte `skip`. Looks at every one. */
   findCut(cut: Uint8Array, skip: number, sizeBytes: number, isHidden: IsHidden | null): number {
-    const { uids, positions } = this.parts;
+    const { uids, positions } = this.#parts;
     let found = NOT_FOUND;
     for (let i = 0; i < positions.length; i++) {
       if (compare(uids, i * UID_BYTES_MAX + skip, cut, 0, sizeBytes) !== 0) continue;
@@ -51,7 +51,7 @@ export class LongTokenTable {
   }
 
   readonly forEach: LongTokenWalk = (visit) => {
-    const { uids, positions } = this.parts;
+    const { uids, positions } = this.#parts;
     for (let i = 0; i < positions.length; i++) visit(uids, i * UID_BYTES_MAX, positions[i]!);
   };
 }

@@ -47,25 +47,25 @@ class Merge implements CardSource {
   tokenCount = 0;
   longTokenCount = 0;
   readonly kinds = new CardKinds();
-  private readonly lower: Layer;
-  private readonly upper: Layer | null;
+  readonly #lower: Layer;
+  readonly #upper: Layer | null;
   /** The upper layer's numbers, ascending. */
-  private readonly upperNumbers: Float64Array;
+  readonly #upperNumbers: Float64Array;
   /** Of each card the position it will have. */
-  private readonly positions: Uint32Array;
+  readonly #positions: Uint32Array;
 
   constructor(lower: Layer, upper: Layer | null, bottom: boolean) {
-    this.lower = lower;
-    this.upper = upper;
-    this.upperNumbers = new Float64Array(upper?.numbers.size ?? 0);
+    this.#lower = lower;
+    this.#upper = upper;
+    this.#upperNumbers = new Float64Array(upper?.numbers.size ?? 0);
     upper?.numbers.forEach((packed, position) => {
-      this.upperNumbers[position] = packed;
+      this.#upperNumbers[position] = packed;
     });
-    this.positions = new Uint32Array(lower.numbers.size + this.upperNumbers.length).fill(NOWHERE);
-    this.walkBoth((packed, standing, card) => {
+    this.#positions = new Uint32Array(lower.numbers.size + this.#upperNumbers.length).fill(NOWHERE);
+    this.#walkBoth((packed, standing, card) => {
       if (bottom && !isListed(standing) && !isFinalStanding(standing)) return;
       if (this.kinds.add(packed, standing) < 0) throw new Error("more standings than can be numbered");
-      this.positions[card] = this.count++;
+      this.#positions[card] = this.count++;
     });
     this.walkTokens(new UidKey(), () => {
       this.tokenCount += 1;
@@ -76,34 +76,36 @@ class Merge implements CardSource {
   }
 
   walkNumbers(visit: (packed: number, code: number) => void): void {
-    this.walkBoth((packed, standing, card) => {
-      if (this.positions[card] !== NOWHERE) visit(packed, this.kinds.standings.get(standing)!);
+    this.#walkBoth((packed, standing, card) => {
+      if (this.#positions[card] !== NOWHERE) visit(packed, this.kinds.standings.get(standing)!);
     });
   }
 
   readonly walkTokens: TokenWalk = (key, visit) => {
-    this.lower.tokens.forEach(key, (position) => {
-      if (this.positions[position] !== NOWHERE) visit(position);
+    this.#lower.tokens.forEach(key, (position) => {
+      if (this.#positions[position] !== NOWHERE) visit(position);
     });
-    this.upper?.tokens.forEach(key, (position) => visit(this.lower.numbers.size + position));
+    this.#upper?.tokens.forEach(key, (position) => visit(this.#lower.numbers.size + position));
   };
 
   readonly walkLongTokens: LongTokenWalk = (visit) => {
-    this.lower.longTokens.forEach((uids, from, position) => {
-      if (this.positions[position] !== NOWHERE) visit(uids, from, position);
+    this.#lower.longTokens.forEach((uids, from, position) => {
+      if (this.#positions[position] !== NOWHERE) visit(uids, from, position);
     });
-    this.upper?.longTokens.forEach((uids, from, position) => {
-      visit(uids, from, this.lower.numbers.size + position);
+    this.#upper?.longTokens.forEach((uids, from, position) => {
+      visit(uids, from, this.#lower.numbers.size + position);
     });
   };
 
   positionOf(card: number): number {
-    return this.positions[card]!;
+    return this.#positions[card]!;
   }
 
   /** Every card once, in the order of numbers. */
-  private walkBoth(visit: (packed: number, standing: number, card: number) => void): void {
-    const { lower, upper, upperNumbers } = this;
+  #walkBoth(visit: (packed: number, standing: number, card: number) => void): void {
+    const lower = this.#lower;
+    const upper = this.#upper;
+    const upperNumbers = this.#upperNumbers;
     let next = 0;
     const visitUpper = () => {
       visit(upperNumbers[next]!, upper!.standingAt(next), lower.numbers.size + next);

@@ -66,9 +66,9 @@ const RANDOM_UID_FAULT =
 
 /** Reads a target: `push` its pieces, then `finish`. Each says the first fault; after it the rest is ignored. */
 export class RowParser {
-  private readonly take: TakeRow;
-  private readonly statusCount: number;
-  private readonly row: Row = {
+  readonly #take: TakeRow;
+  readonly #statusCount: number;
+  readonly #row: Row = {
     row: 0,
     packed: 0,
     status: 0,
@@ -78,94 +78,94 @@ export class RowParser {
     tokenBytes: new Uint8Array(TOKENS_PER_CARD_MAX * UID_BYTES_MAX),
   };
   /** The beginning of a line whose end has not come yet. */
-  private readonly held = new Uint8Array(LINE_BYTES_MAX);
-  private heldBytes = 0;
-  private fault: RowFault | null = null;
+  readonly #held = new Uint8Array(LINE_BYTES_MAX);
+  #heldBytes = 0;
+  #fault: RowFault | null = null;
 
   constructor(options: { delta: boolean }, take: TakeRow) {
-    this.take = take;
-    this.statusCount = options.delta ? WORDS.length : STATUSES.length;
+    this.#take = take;
+    this.#statusCount = options.delta ? WORDS.length : STATUSES.length;
   }
 
   push(bytes: Uint8Array): RowFault | null {
     let start = 0;
-    while (this.fault === null) {
+    while (this.#fault === null) {
       const end = bytes.indexOf(LF, start);
       if (end < 0) {
-        this.hold(bytes, start, bytes.length);
+        this.#hold(bytes, start, bytes.length);
         break;
       }
-      if (this.heldBytes === 0) this.line(bytes, start, end);
-      else if (this.hold(bytes, start, end)) this.line(this.held, 0, this.heldBytes);
-      this.heldBytes = 0;
+      if (this.#heldBytes === 0) this.#line(bytes, start, end);
+      else if (this.#hold(bytes, start, end)) this.#line(this.#held, 0, this.#heldBytes);
+      this.#heldBytes = 0;
       start = end + 1;
     }
-    return this.fault;
+    return this.#fault;
   }
 
   finish(): RowFault | null {
-    if (this.fault === null && (this.heldBytes > 0 || this.row.row === 0)) {
-      this.line(this.held, 0, this.heldBytes);
+    if (this.#fault === null && (this.#heldBytes > 0 || this.#row.row === 0)) {
+      this.#line(this.#held, 0, this.#heldBytes);
     }
-    return this.fault;
+    return this.#fault;
   }
 
-  private hold(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.heldBytes + end - start > LINE_BYTES_MAX) {
-      this.row.row += 1;
-      this.refuse(TOO_LONG);
+  #hold(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#heldBytes + end - start > LINE_BYTES_MAX) {
+      this.#row.row += 1;
+      this.#refuse(TOO_LONG);
       return false;
     }
-    this.held.set(bytes.subarray(start, end), this.heldBytes);
-    this.heldBytes += end - start;
+    this.#held.set(bytes.subarray(start, end), this.#heldBytes);
+    this.#heldBytes += end - start;
     return true;
   }
 
-  private refuse(why: string): void {
-    this.fault = { row: this.row.row, why };
+  #refuse(why: string): void {
+    this.#fault = { row: this.#row.row, why };
   }
 
   /** One line without its line feed, at `bytes[start, end)`. */
-  private line(bytes: Uint8Array, start: number, end: number): void {
-    const row = this.row;
+  #line(bytes: Uint8Array, start: number, end: number): void {
+    const row = this.#row;
     row.row += 1;
     if (end - start > LINE_BYTES_MAX) {
-      this.refuse(TOO_LONG);
+      this.#refuse(TOO_LONG);
       return;
     }
     const last = end > start && bytes[end - 1] === CR ? end - 1 : end;
     if (row.row === 1) {
-      if (!matches(bytes, start, last, HEADER_LINE)) this.refuse(`the first row is not ${HEADER}`);
+      if (!matches(bytes, start, last, HEADER_LINE)) this.#refuse(`the first row is not ${HEADER}`);
       return;
     }
-    const why = this.fields(bytes, start, last) ?? this.take(row);
-    if (why !== null) this.refuse(why);
+    const why = this.#fields(bytes, start, last) ?? this.#take(row);
+    if (why !== null) this.#refuse(why);
   }
 
-  private fields(bytes: Uint8Array, start: number, end: number): string | null {
-    const row = this.row;
+  #fields(bytes: Uint8Array, start: number, end: number): string | null {
+    const row = this.#row;
     const status = fieldEnd(bytes, start, end) + 1;
     const day = fieldEnd(bytes, status, end) + 1;
     const tokens = fieldEnd(bytes, day, end) + 1;
     if (tokens > end || fieldEnd(bytes, tokens, end) !== end) return "not four fields with commas between";
     row.packed = parseNumber(bytes, start, status - 1);
     if (row.packed < 0) return NUMBER_FAULT;
-    row.status = this.parseStatus(bytes, status, day - 1);
+    row.status = this.#parseStatus(bytes, status, day - 1);
     if (row.status < 0) return STATUS_FAULT;
     row.day = day === tokens - 1 ? -1 : parseDay(bytes, day, tokens - 1);
     if (row.day < -1) return DATE_FAULT;
-    return this.parseTokens(bytes, tokens, end);
+    return this.#parseTokens(bytes, tokens, end);
   }
 
-  private parseStatus(bytes: Uint8Array, start: number, end: number): number {
-    for (let code = 0; code < this.statusCount; code++) {
+  #parseStatus(bytes: Uint8Array, start: number, end: number): number {
+    for (let code = 0; code < this.#statusCount; code++) {
       if (matches(bytes, start, end, WORDS[code]!)) return code;
     }
     return -1;
   }
 
-  private parseTokens(bytes: Uint8Array, start: number, end: number): string | null {
-    const row = this.row;
+  #parseTokens(bytes: Uint8Array, start: number, end: number): string | null {
+    const row = this.#row;
     row.tokenCount = 0;
     let at = start;
     while (at < end) {

@@ -97,265 +97,266 @@ export function createSync(settings: SyncSettings, world: SyncWorld, events: Syn
 }
 
 class ListSync implements Sync {
-  private readonly settings: SyncSettings;
-  private readonly world: SyncWorld;
-  private readonly events: SyncEvents;
-  private readonly aborting = new AbortController();
-  private readonly shelf: Shelf;
-  private readonly merger: Merger;
+  readonly #settings: SyncSettings;
+  readonly #world: SyncWorld;
+  readonly #events: SyncEvents;
+  readonly #aborting = new AbortController();
+  readonly #shelf: Shelf;
+  readonly #merger: Merger;
 
   /** What is decided on. */
-  private index: Index | null = null;
-  private refreshed: RefreshInstant | null = null;
-  private startedMonotonicMs: number;
-  private savedMonotonicMs = Number.NEGATIVE_INFINITY;
+  #index: Index | null = null;
+  #refreshed: RefreshInstant | null = null;
+  #startedMonotonicMs: number;
+  #savedMonotonicMs = Number.NEGATIVE_INFINITY;
   /** Causes told since the last refresh that was done: one a name, and one a list that was refused. */
-  private readonly told = new Set<string>();
+  readonly #told = new Set<string>();
   /** SHA-256 of lists of the feed whose text was refused: it will not become better. */
-  private refusedLists = new Set<string>();
+  #refusedLists = new Set<string>();
 
-  private timer: { dueMs: number; timer: Timer } | null = null;
-  private failures = 0;
+  #timer: { dueMs: number; timer: Timer } | null = null;
+  #failures = 0;
   /** What the feed's server last asked for. */
-  private retryAfterMs = 0;
-  private announced: number | null = null;
+  #retryAfterMs = 0;
+  #announced: number | null = null;
   /** The next refresh is one that other gateways make, too. */
-  private isTogether = false;
-  private lastStartMs = Number.NEGATIVE_INFINITY;
-  private running: Promise<void> | null = null;
-  private following: Promise<void> | null = null;
+  #isTogether = false;
+  #lastStartMs = Number.NEGATIVE_INFINITY;
+  #running: Promise<void> | null = null;
+  #following: Promise<void> | null = null;
 
   constructor(settings: SyncSettings, world: SyncWorld, events: SyncEvents) {
-    this.settings = settings;
-    this.world = world;
-    this.events = events;
-    this.shelf = new Shelf(settings.dir, { ...world, signal: this.aborting.signal });
-    this.merger = createMerger(settings, world, this.shelf, (layers) => this.index?.lieIn(layers));
-    this.startedMonotonicMs = world.clock.monotonicMs();
+    this.#settings = settings;
+    this.#world = world;
+    this.#events = events;
+    this.#shelf = new Shelf(settings.dir, { ...world, signal: this.#aborting.signal });
+    this.#merger = createMerger(settings, world, this.#shelf, (layers) => this.#index?.lieIn(layers));
+    this.#startedMonotonicMs = world.clock.monotonicMs();
   }
 
   async start(): Promise<void> {
-    this.startedMonotonicMs = this.world.clock.monotonicMs();
+    this.#startedMonotonicMs = this.#world.clock.monotonicMs();
     try {
-      await this.load();
+      await this.#load();
     } catch (error) {
-      this.refuse("disk", messageOf(error));
+      this.#refuse("disk", messageOf(error));
     }
-    if (this.stopped) return;
-    this.isTogether = true;
-    if (this.index === null) this.schedule(0);
+    if (this.#stopped) return;
+    this.#isTogether = true;
+    if (this.#index === null) this.#schedule(0);
     else this.refreshSoon();
   }
 
   refreshSoon(revision: number | null = null): void {
-    this.announced = revision;
-    const { clock, random } = this.world;
-    const oncePerSecondMs = this.lastStartMs + SPREAD_MS - clock.monotonicMs();
-    this.isTogether = true;
-    this.schedule(Math.max(random.fraction() * SPREAD_MS, oncePerSecondMs));
+    this.#announced = revision;
+    const { clock, random } = this.#world;
+    const oncePerSecondMs = this.#lastStartMs + SPREAD_MS - clock.monotonicMs();
+    this.#isTogether = true;
+    this.#schedule(Math.max(random.fraction() * SPREAD_MS, oncePerSecondMs));
   }
 
   refreshNow(): Promise<void> {
-    if (this.stopped) return Promise.resolve();
-    if (this.running === null) return this.run();
+    if (this.#stopped) return Promise.resolve();
+    if (this.#running === null) return this.#run();
     // The one under way may have asked too early: another follows, which serves all who ask meanwhile.
-    this.following ??= this.running.then(() => {
-      this.following = null;
+    this.#following ??= this.#running.then(() => {
+      this.#following = null;
       return this.refreshNow();
     });
-    return this.following;
+    return this.#following;
   }
 
   age(): ListAge {
     const facts = {
-      refreshed: this.refreshed,
-      restoredAtMs: this.shelf.inForce?.refreshedAtMs ?? null,
-      startedMonotonicMs: this.startedMonotonicMs,
-      hasList: this.index !== null,
+      refreshed: this.#refreshed,
+      restoredAtMs: this.#shelf.inForce?.refreshedAtMs ?? null,
+      startedMonotonicMs: this.#startedMonotonicMs,
+      hasList: this.#index !== null,
     };
-    return ageOf(facts, this.settings, this.world.clock);
+    return ageOf(facts, this.#settings, this.#world.clock);
   }
 
   async stop(): Promise<void> {
-    this.aborting.abort();
-    this.merger.stop();
-    this.timer?.timer.cancel();
-    await this.shelf.idle();
+    this.#aborting.abort();
+    this.#merger.stop();
+    this.#timer?.timer.cancel();
+    await this.#shelf.idle();
   }
 
-  private get stopped(): boolean {
-    return this.aborting.signal.aborted;
+  get #stopped(): boolean {
+    return this.#aborting.signal.aborted;
   }
 
   // ---------------------------------------------------------------- when
 
   /** In `delayMs`, unless it is to be earlier already. */
-  private schedule(delayMs: number): void {
-    if (this.stopped) return;
-    const dueMs = this.world.clock.monotonicMs() + delayMs;
-    if (this.timer !== null && this.timer.dueMs <= dueMs) return;
-    this.timer?.timer.cancel();
-    const timer = this.world.clock.after(delayMs, () => {
-      this.timer = null;
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    const dueMs = this.#world.clock.monotonicMs() + delayMs;
+    if (this.#timer !== null && this.#timer.dueMs <= dueMs) return;
+    this.#timer?.timer.cancel();
+    const timer = this.#world.clock.after(delayMs, () => {
+      this.#timer = null;
       void this.refreshNow();
     });
-    this.timer = { dueMs, timer };
+    this.#timer = { dueMs, timer };
   }
 
-  private run(): Promise<void> {
-    const { clock, random } = this.world;
-    const { isTogether } = this;
-    this.isTogether = false;
-    this.retryAfterMs = 0;
-    this.lastStartMs = clock.monotonicMs();
-    this.running = this.refresh().then((outcome) => {
-      this.running = null;
-      this.failures = outcome === "retry" || outcome === "retry-download" ? this.failures + 1 : 0;
-      const { failures, retryAfterMs } = this;
+  #run(): Promise<void> {
+    const { clock, random } = this.#world;
+    const isTogether = this.#isTogether;
+    this.#isTogether = false;
+    this.#retryAfterMs = 0;
+    this.#lastStartMs = clock.monotonicMs();
+    this.#running = this.#refresh().then((outcome) => {
+      this.#running = null;
+      this.#failures = outcome === "retry" || outcome === "retry-download" ? this.#failures + 1 : 0;
+      const failures = this.#failures;
+      const retryAfterMs = this.#retryAfterMs;
       const refreshed = { outcome, failures, retryAfterMs, isTogether };
-      this.schedule(nextDelayMs(refreshed, this.settings.refreshSeconds, random));
+      this.#schedule(nextDelayMs(refreshed, this.#settings.refreshSeconds, random));
     });
-    return this.running;
+    return this.#running;
   }
 
   // ---------------------------------------------------------------- from disk
 
-  private async load(): Promise<void> {
-    const damage = await this.shelf.load();
-    if (this.stopped) return;
-    if (damage !== null) this.refuse("damaged-index", `${damage}; it is built again from the feed`);
-    else if (this.shelf.inForce !== null) await this.swap({ from: null, ignoredRows: 0, source: "disk" });
+  async #load(): Promise<void> {
+    const damage = await this.#shelf.load();
+    if (this.#stopped) return;
+    if (damage !== null) this.#refuse("damaged-index", `${damage}; it is built again from the feed`);
+    else if (this.#shelf.inForce !== null) await this.#swap({ from: null, ignoredRows: 0, source: "disk" });
   }
 
   // ---------------------------------------------------------------- from the feed
 
-  private async refresh(): Promise<Outcome> {
-    const { clock, feed } = this.world;
+  async #refresh(): Promise<Outcome> {
+    const { clock, feed } = this.#world;
     const asked = { monotonicMs: clock.monotonicMs(), wallMs: clock.trusted() ? clock.wallMs() : null };
     const outcome = await feed.refresh();
-    if (this.stopped) return "wait";
+    if (this.#stopped) return "wait";
     if (outcome.kind === "unreachable") {
-      this.retryAfterMs = outcome.retryAfterMs ?? 0;
-      return this.refuse("unreachable", outcome.why, "retry");
+      this.#retryAfterMs = outcome.retryAfterMs ?? 0;
+      return this.#refuse("unreachable", outcome.why, "retry");
     }
-    if (outcome.kind === "refused") return this.refuse(outcome.name, outcome.why);
+    if (outcome.kind === "refused") return this.#refuse(outcome.name, outcome.why);
     const newest = newestRevision(outcome.targets);
-    if (newest === null) return this.refuse("no-way", "the feed holds no list");
-    const inForce = this.shelf.inForce?.revision ?? -1;
+    if (newest === null) return this.#refuse("no-way", "the feed holds no list");
+    const inForce = this.#shelf.inForce?.revision ?? -1;
     if (newest < inForce) {
       const why = `the feed's newest list is ${newest}, the one in force is ${inForce}`;
-      return this.refuse("rollback", why);
+      return this.#refuse("rollback", why);
     }
     const { publishedAtMs, corrections = [] } = outcome;
     const news = { asked, newest, publishedAtMs, corrections };
-    const taken = await this.follow(outcome.targets, news);
-    if (taken !== "done" || this.shelf.revision !== newest) return taken === "done" ? "wait" : taken;
-    this.told.clear();
-    this.refreshed = asked;
-    if (asked.wallMs !== null) await this.saveRefreshed(asked.wallMs);
-    if (this.stopped) return "wait";
-    this.events.refreshed();
-    return newest < (this.announced ?? newest) ? "retry" : "done";
+    const taken = await this.#follow(outcome.targets, news);
+    if (taken !== "done" || this.#shelf.revision !== newest) return taken === "done" ? "wait" : taken;
+    this.#told.clear();
+    this.#refreshed = asked;
+    if (asked.wallMs !== null) await this.#saveRefreshed(asked.wallMs);
+    if (this.#stopped) return "wait";
+    this.#events.refreshed();
+    return newest < (this.#announced ?? newest) ? "retry" : "done";
   }
 
   /** Takes the way to the newest list that can be had; where one of its lists is no good, the next best way. */
-  private async follow(targets: readonly FeedTarget[], news: News): Promise<Outcome> {
-    this.refusedLists = new Set(
-      targets.map(({ sha256 }) => sha256).filter((it) => this.refusedLists.has(it)),
+  async #follow(targets: readonly FeedTarget[], news: News): Promise<Outcome> {
+    this.#refusedLists = new Set(
+      targets.map(({ sha256 }) => sha256).filter((it) => this.#refusedLists.has(it)),
     );
     const broken = new Set<string>();
     for (;;) {
-      const lists = targets.filter(({ sha256 }) => !this.refusedLists.has(sha256) && !broken.has(sha256));
-      const isBehind = (newestRevision(lists) ?? -1) < (this.shelf.inForce?.revision ?? -1);
-      const way = isBehind ? null : shortestWay(this.shelf.revision, lists);
+      const lists = targets.filter(({ sha256 }) => !this.#refusedLists.has(sha256) && !broken.has(sha256));
+      const isBehind = (newestRevision(lists) ?? -1) < (this.#shelf.inForce?.revision ?? -1);
+      const way = isBehind ? null : shortestWay(this.#shelf.revision, lists);
       if (way === null && broken.size > 0) return "retry-download";
       // What was refused has been told, and another list is waited for.
-      if (way === null && this.refusedLists.size > 0) return "wait";
+      if (way === null && this.#refusedLists.size > 0) return "wait";
       if (way === null)
-        return this.refuse("no-way", `the feed's lists do not lead to its newest, ${news.newest}`);
+        return this.#refuse("no-way", `the feed's lists do not lead to its newest, ${news.newest}`);
       if (way.length === 0) return broken.size > 0 ? "retry-download" : "done";
-      const taken = await this.take(way, news, broken);
+      const taken = await this.#take(way, news, broken);
       if (taken !== "another-way") return taken;
     }
   }
 
-  private async take(
+  async #take(
     way: readonly FeedTarget[],
     { asked, newest, publishedAtMs, corrections }: News,
     broken: Set<string>,
   ): Promise<Outcome | "another-way"> {
-    const { shelf } = this;
-    const from = this.index?.facts.revision ?? null;
+    const shelf = this.#shelf;
+    const from = this.#index?.facts.revision ?? null;
     // A merge of layers that are about to be replaced would only take memory.
-    if (way.some(({ base }) => base === null)) await this.merger.abandon();
-    const downloads = new Downloads(this.world.feed);
+    if (way.some(({ base }) => base === null)) await this.#merger.abandon();
+    const downloads = new Downloads(this.#world.feed);
     let built: BuildOutcome;
     try {
-      built = await this.world.build.build({
+      built = await this.#world.build.build({
         lower: shelf.lower,
         top: shelf.top,
-        cuts: this.settings.cuts ?? [],
+        cuts: this.#settings.cuts ?? [],
         corrections,
         lists: way.map((target) => ({ ...target, publishedAtMs, gzip: downloads.of(target) })),
-        signal: this.aborting.signal,
+        signal: this.#aborting.signal,
       });
     } catch (error) {
       const { failed } = downloads;
-      if (failed === null) return this.refuseList(way.at(-1)!, "build-failed", messageOf(error));
-      if (error instanceof FeedUnreachable) this.retryAfterMs = error.retryAfterMs;
-      if (!(error instanceof FeedRefusal)) return this.refuseList(failed, "unreachable", messageOf(error));
-      this.refuseList(failed, error.refusal, error.message);
+      if (failed === null) return this.#refuseList(way.at(-1)!, "build-failed", messageOf(error));
+      if (error instanceof FeedUnreachable) this.#retryAfterMs = error.retryAfterMs;
+      if (!(error instanceof FeedRefusal)) return this.#refuseList(failed, "unreachable", messageOf(error));
+      this.#refuseList(failed, error.refusal, error.message);
       broken.add(failed.sha256);
       return "another-way";
     }
-    if (this.stopped) return "wait";
+    if (this.#stopped) return "wait";
     if (built.kind === "refused") {
       const target = way[built.list]!;
-      this.refuseList(target, built.name, built.why);
-      this.refusedLists.add(target.sha256);
+      this.#refuseList(target, built.name, built.why);
+      this.#refusedLists.add(target.sha256);
       return "another-way";
     }
     try {
       await shelf.adopt(built.whole, built.top, way.at(-1)!.revision === newest ? asked.wallMs : null);
     } catch (error) {
-      return this.refuse("disk", messageOf(error), "retry-download");
+      return this.#refuse("disk", messageOf(error), "retry-download");
     }
-    this.savedMonotonicMs = asked.monotonicMs;
-    if (this.stopped) return "wait";
-    await this.swap({ from, ignoredRows: built.ignoredRows, source: "feed" });
+    this.#savedMonotonicMs = asked.monotonicMs;
+    if (this.#stopped) return "wait";
+    await this.#swap({ from, ignoredRows: built.ignoredRows, source: "feed" });
     return "done";
   }
 
-  private async swap(how: Pick<ListChange, "from" | "ignoredRows" | "source">): Promise<void> {
-    this.index = new Index(...this.shelf.layers);
-    const { revision, publishedAtMs, cards } = this.index.facts;
-    this.events.swapped({ revision, publishedAtMs, index: this.index }, { ...how, to: revision, cards });
-    await this.shelf.tidy();
-    this.merger.mergeWhenDue();
+  async #swap(how: Pick<ListChange, "from" | "ignoredRows" | "source">): Promise<void> {
+    this.#index = new Index(...this.#shelf.layers);
+    const { revision, publishedAtMs, cards } = this.#index.facts;
+    this.#events.swapped({ revision, publishedAtMs, index: this.#index }, { ...how, to: revision, cards });
+    await this.#shelf.tidy();
+    this.#merger.mergeWhenDue();
   }
 
-  private async saveRefreshed(wallMs: number): Promise<void> {
-    const { clock, log } = this.world;
-    if (clock.monotonicMs() - this.savedMonotonicMs < SAVE_REFRESHED_MS) return;
-    this.savedMonotonicMs = clock.monotonicMs();
-    await this.shelf.saveRefreshed(wallMs).catch((error: Error) => {
+  async #saveRefreshed(wallMs: number): Promise<void> {
+    const { clock, log } = this.#world;
+    if (clock.monotonicMs() - this.#savedMonotonicMs < SAVE_REFRESHED_MS) return;
+    this.#savedMonotonicMs = clock.monotonicMs();
+    await this.#shelf.saveRefreshed(wallMs).catch((error: Error) => {
       // The list itself is safe; after a restart it would look older than it is, and is refreshed at once.
       log.warn("the time of the last refresh could not be written", { why: error.message });
     });
   }
 
-  private refuseList({ revision, base, lengthBytes }: FeedTarget, name: string, why: string): Outcome {
+  #refuseList({ revision, base, lengthBytes }: FeedTarget, name: string, why: string): Outcome {
     const list = base === null ? `list ${revision}` : `delta ${base}-${revision}`;
     const outcome = name === "unreachable" && lengthBytes <= SHORT_BYTES_MAX ? "retry" : "retry-download";
-    return this.refuse(name, `${list}: ${why}`, outcome, `${name} ${list}`);
+    return this.#refuse(name, `${list}: ${why}`, outcome, `${name} ${list}`);
   }
 
   /** `cause`: what makes it another one than the refusals told before. */
-  private refuse(name: string, why: string, outcome: Outcome = "wait", cause = name): Outcome {
-    if (this.told.has(cause) || this.stopped) return outcome;
-    if (this.told.size === TOLD_MAX) this.told.clear();
-    this.told.add(cause);
-    this.events.refused({ name, why });
+  #refuse(name: string, why: string, outcome: Outcome = "wait", cause = name): Outcome {
+    if (this.#told.has(cause) || this.#stopped) return outcome;
+    if (this.#told.size === TOLD_MAX) this.#told.clear();
+    this.#told.add(cause);
+    this.#events.refused({ name, why });
     return outcome;
   }
 }
@@ -371,15 +372,15 @@ interface News {
 /** Downloads, and which of them it was that failed. */
 class Downloads {
   failed: FeedTarget | null = null;
-  private readonly feed: Feed;
+  readonly #feed: Feed;
 
   constructor(feed: Feed) {
-    this.feed = feed;
+    this.#feed = feed;
   }
 
   async *of(target: FeedTarget): AsyncIterable<Uint8Array> {
     try {
-      yield* this.feed.download(target);
+      yield* this.#feed.download(target);
     } catch (error) {
       this.failed = target;
       throw error;
