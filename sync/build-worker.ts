@@ -4,7 +4,7 @@
 import { setPriority } from "node:os";
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { createGunzip, type Gunzip } from "node:zlib";
-import { badGzip, type FromWorker, type ToWorker } from "./build.ts";
+import { badGzip, type FromWorker, SLOT_BYTES, type ToWorker } from "./build.ts";
 import { BuildSession } from "./build-session.ts";
 import type { ListBuilder, ListOrder, ListOutcome } from "./index-builder.ts";
 import { type IndexImage, readImage } from "./index-file.ts";
@@ -23,12 +23,14 @@ serve(parentPort);
 function serve(port: MessagePort): void {
   let session: BuildSession | null = null;
   let gunzip: Gunzip | null = null;
+  let belt: Uint8Array = new Uint8Array();
   const send = (message: FromWorker) => port.postMessage(message);
 
   port.on("message", (message: ToWorker) => {
     switch (message.kind) {
       case "begin": {
         const { lower, top, cuts, corrections } = message;
+        belt = message.belt;
         const images = { lower: lower.map(imageOf), top: top === null ? null : imageOf(top) };
         session = new BuildSession({ ...images, cuts, corrections });
         return;
@@ -37,9 +39,12 @@ function serve(port: MessagePort): void {
         gunzip = createGunzip({ chunkSize: UNPACKED_PIECE_BYTES });
         void takeList(session!, message.order, gunzip).then(send);
         return;
-      case "piece":
-        gunzip!.write(message.bytes, () => send({ kind: "ready" }));
+      case "piece": {
+        const from = message.slot * SLOT_BYTES;
+        // What is written is read before it says so: only then is the slot used again.
+        gunzip!.write(belt.subarray(from, from + message.sizeBytes), () => send({ kind: "ready" }));
         return;
+      }
       case "end":
         gunzip!.end();
         return;

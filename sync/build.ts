@@ -86,17 +86,22 @@ export function badGzip(error: unknown): ListOutcome {
 
 // ---------------------------------------------------------------- in a worker
 
-/** What the worker is told: `begin`, then for each list `list`, its pieces and `end`, then `finish`; or `merge` alone. */
+/**
+ * What the worker is told: `begin`, then for each list `list`, its pieces and `end`, then `finish`; or `merge` alone. Pieces lie in
+ * the slots of `belt`, shared memory, in turn: handed over as buffers of their own, some 80 MB of them would wait for one
+ * side's or the other's garbage collector.
+ */
 export type ToWorker =
   | {
       kind: "begin";
+      belt: Uint8Array;
       lower: Uint8Array[];
       top: Uint8Array | null;
       cuts: readonly Cut[];
       corrections: readonly Correction[];
     }
   | { kind: "list"; order: ListOrder }
-  | { kind: "piece"; bytes: Uint8Array }
+  | { kind: "piece"; slot: number; sizeBytes: number }
   | { kind: "end" }
   | { kind: "finish" }
   | { kind: "merge"; layers: Uint8Array[]; cuts: readonly Cut[] };
@@ -110,7 +115,9 @@ export type FromWorker =
   | { kind: "merged"; bytes: Uint8Array };
 
 /** Pieces on the way to the worker: enough for it never to wait, little enough to hold. */
-const PIECES_AHEAD_MAX = 16;
+const SLOTS = 16;
+/** A longer piece takes several slots. */
+export const SLOT_BYTES = 64 * 1024;
 
 /** In a worker thread of its own, so that the loop never waits for parsing and sorting. */
 export const buildInWorker: BuildIndex = {
@@ -119,6 +126,7 @@ export const buildInWorker: BuildIndex = {
       const { cuts, corrections, lower, top } = basis;
       talk.send({
         kind: "begin",
+        belt: talk.belt,
         lower: lower.map(({ bytes }) => bytes),
         top: top?.bytes ?? null,
         cuts,
@@ -161,9 +169,10 @@ async function sendList(
   talk.send({ kind: "list", order });
   for await (const piece of gzip) {
     signal.throwIfAborted();
-    await talk.room();
-    // A copy of its own: a piece may lie in memory that others use.
-    if (!talk.isOver) talk.sendPiece(new Uint8Array(piece));
+    for (let at = 0; at < piece.length; at += SLOT_BYTES) {
+      await talk.room();
+      if (!talk.isOver) talk.sendPiece(piece.subarray(at, at + SLOT_BYTES));
+    }
   }
   return talk.ask({ kind: "end" }, "taken", "refused");
 }
@@ -172,7 +181,9 @@ type Answer<Kind extends FromWorker["kind"]> = Extract<FromWorker, { kind: Kind 
 
 /** A worker's answers, one at a time, and its room for further pieces. */
 class WorkerTalk {
+  readonly belt = new Uint8Array(new SharedArrayBuffer(SLOTS * SLOT_BYTES));
   readonly #worker: Worker;
+  #nextSlot = 0;
   #piecesAhead = 0;
   readonly #answers: FromWorker[] = [];
   #broken: Error | null = null;
@@ -193,9 +204,13 @@ class WorkerTalk {
     this.#worker.postMessage(message);
   }
 
-  sendPiece(bytes: Uint8Array<ArrayBuffer>): void {
+  /** Only when there is room. */
+  sendPiece(bytes: Uint8Array): void {
+    const slot = this.#nextSlot;
+    this.belt.set(bytes, slot * SLOT_BYTES);
+    this.#nextSlot = (slot + 1) % SLOTS;
     this.#piecesAhead += 1;
-    this.#worker.postMessage({ kind: "piece", bytes } satisfies ToWorker, [bytes.buffer]);
+    this.send({ kind: "piece", slot, sizeBytes: bytes.length });
   }
 
   /** There is an answer, or never will be: nothing more need be sent. */
@@ -205,7 +220,7 @@ class WorkerTalk {
 
   /** Resolves once another piece may be sent, or none need be. */
   async room(): Promise<void> {
-    while (this.#piecesAhead >= PIECES_AHEAD_MAX && !this.isOver) await this.#news();
+    while (this.#piecesAhead >= SLOTS && !this.isOver) await this.#news();
   }
 
   async ask<Kind extends FromWorker["kind"]>(question: ToWorker, ...kinds: Kind[]): Promise<Answer<Kind>> {

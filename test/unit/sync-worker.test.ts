@@ -1,7 +1,8 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { BuildIndex } from "../../sync/build.ts";
 import { Index } from "../../sync/index.ts";
-import { card, deltaOf, gzipOf, imagesOf, indexOf, type ListCard } from "./sync-lists.ts";
+import { card, deltaOf, gzipOf, imagesOf, indexOf, type ListCard, textOf } from "./sync-lists.ts";
 import { WRONG_HASH } from "./sync-site.ts";
 
 // A worker thread cannot load TypeScript on Node 20: this is what `npm run build` made.
@@ -44,6 +45,18 @@ describe("building in a worker", () => {
       expect(index.byToken(uids[0]!, "whole")).toMatchObject({ card: { number, status } });
       expect(index.byToken(uids[0]!.slice(-6), "last")).toMatchObject({ card: { number, status } });
     }
+  });
+
+  it("takes a piece that is longer than a slot of the belt", async () => {
+    const gzip = gzipSync(textOf(CARDS), { level: 0 });
+    expect(gzip.length).toBeGreaterThan(64 * 1024);
+    async function* atOnce(): AsyncIterable<Uint8Array> {
+      yield gzip;
+    }
+    const outcome = await buildInWorker.build(whole(CARDS, atOnce()));
+    if (outcome.kind === "refused") throw new Error(outcome.why);
+    const index = new Index(outcome.whole!);
+    for (const { number } of CARDS) expect(index.byNumber(number)).toMatchObject({ card: { number } });
   });
 
   it("takes a way of several lists, and merges what comes of it", async () => {
