@@ -62,17 +62,21 @@ export function neededRoot(targets: Targets): number {
 }
 
 /**
- * The cards, by packed number, whose end is forgotten on the way from revision `before` to `after`, and that end (a
- * place in `STATUSES`). An index that goes from the one to the other applies them before the one-way rule.
+ * The cards, by packed number, whose end is forgotten on the way from revision `before` to `after`, and which ends these are (places
+ * in `STATUSES`): a card may have been corrected twice. An index that goes from the one to the other applies them before the
+ * one-way rule.
  */
 export function forgottenBetween(
   corrections: readonly Correction[],
   before: number,
   after: number,
-): Map<number, number> {
-  return new Map(
-    corrections
-      .filter(({ revision }) => revision > before && revision <= after)
-      .map(({ number, from }) => [packNumber(number), STATUSES.indexOf(from)]),
-  );
+): Map<number, ReadonlySet<number>> {
+  const forgotten = new Map<number, Set<number>>();
+  for (const { number, from, revision } of corrections) {
+    if (revision <= before || revision > after) continue;
+    const packed = packNumber(number);
+    const ends = forgotten.get(packed) ?? new Set();
+    forgotten.set(packed, ends.add(STATUSES.indexOf(from)));
+  }
+  return forgotten;
 }

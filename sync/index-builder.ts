@@ -40,8 +40,8 @@ export class ListBuilder {
   readonly #order: ListOrder;
   readonly #cuts: readonly Cut[];
   readonly #previous: Index | null;
-  /** Cards whose end the root's threshold says is to be forgotten, and that end. */
-  readonly #forgotten: Map<number, number>;
+  /** Cards whose end the root's threshold says is to be forgotten, and which ends. */
+  readonly #forgotten: ReadonlyMap<number, ReadonlySet<number>>;
   readonly #parser: RowParser;
   readonly #gathering: Gathering;
   #fault: RowFault | null = null;
@@ -123,7 +123,7 @@ export class ListBuilder {
   }
 
   #isForgotten(packed: number, standing: number): boolean {
-    return standing >= 0 && this.#forgotten.get(packed) === finalStatusOf(standing);
+    return standing >= 0 && this.#forgotten.get(packed)?.has(finalStatusOf(standing)) === true;
   }
 
   /** What the rows do not say: of a whole list the ends of cards it no longer has, of a delta those to be forgotten. */

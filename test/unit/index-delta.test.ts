@@ -217,6 +217,15 @@ describe("a correction", () => {
     },
   );
 
+  it("of an earlier end holds beside that of a later one, for who was away during both", () => {
+    const twice = [...correction(6, "terminated"), ...correction(7, "superseded")];
+    const outcome = taken(ended, [card(number, "active")], back, twice);
+    expect(outcome.ignoredRows).toBe(0);
+    expect(new Index(...outcome.lower, outcome.top).byNumber(number)).toMatchObject({
+      card: { status: "active" },
+    });
+  });
+
   it.each([
     ["on the list, with a row", ended, [removed(number)]],
     ["off the list, with a row", gone, [removed(number)]],
