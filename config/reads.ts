@@ -22,6 +22,25 @@ export interface WiegandBits {
 export type TextReads = "card-number" | "uid" | UidText;
 export type Reads = TextReads | WiegandBits;
 
+/** Which end of a chip's UID is left, and how many bytes of it. */
+export interface CutUid {
+  part: "first" | "last";
+  sizeBytes: 3 | 4;
+}
+
+/** How a reader cuts UIDs, so that the card list is made to be asked so; null: it does not, or leaves 7 bytes. */
+export function cutOf(reads: Reads): CutUid | null {
+  if (typeof reads === "string") return null;
+  const { cut, order } = reads;
+  if ("uid" in reads) {
+    const { bytes } = reads;
+    return cut !== undefined && (bytes === 3 || bytes === 4) ? { part: cut, sizeBytes: bytes } : null;
+  }
+  // The low end of a UID taken as one number.
+  if (reads.wiegand === 26) return { part: cut ?? (order === "msb" ? "last" : "first"), sizeBytes: 3 };
+  return cut === undefined || reads.wiegand >= 56 ? null : { part: cut, sizeBytes: 4 };
+}
+
 const order = choice("Whether the chip's first byte is written first (msb) or last (lsb).", ["msb", "lsb"], {
   default: "msb",
 });

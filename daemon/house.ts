@@ -7,6 +7,7 @@ import type { Reader, ReaderEvents, Reading, Relay, RelayEvents } from "../drive
 import type { Broker, Clock, FeedSource, Files, Log, Message, Random } from "../drivers/ports.ts";
 import type { BuildIndex } from "../sync/build.ts";
 import { createFeed } from "../sync/feed.ts";
+import type { Cut } from "../sync/index-cuts.ts";
 import { createSync, type Sync } from "../sync/sync.ts";
 import { revisionOf } from "./announcement.ts";
 import { ClockWatch } from "./clock-watch.ts";
@@ -53,6 +54,8 @@ export interface HouseSettings {
     /** What the feed's announcements are called. */
     name: string;
     root: string;
+    /** How the site's readers cut chip UIDs. */
+    cuts?: readonly Cut[];
     refreshSeconds: number;
     lateAfterMinutes: number;
     staleAfterHours: number;

@@ -3,6 +3,7 @@
  * them to the house, and opens the doors that are not its own: the console and the control socket.
  */
 import { randomUUID } from "node:crypto";
+import { cutOf } from "../config/reads.ts";
 import type { Configuration, TlsFiles } from "../config/schema.ts";
 import { readSecret } from "../config/secrets.ts";
 import type { Secret } from "../config/words.ts";
@@ -21,6 +22,7 @@ import { createReader, createRelay, type ReaderOptions, type RelayOptions } from
 import { readSecretFile } from "../drivers/secret-file.ts";
 import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
+import { CUTS, type Cut, placeOfCut } from "../sync/index-cuts.ts";
 import type { Console } from "./console/console.ts";
 import { type ControlMethods, type ControlServer, serveControl } from "./control.ts";
 import type { TapView } from "./gateway.ts";
@@ -106,7 +108,7 @@ export async function startDaemon(
 // ---------------------------------------------------------------- from the configuration to the house
 
 function settingsOf(
-  { gateway, dataDir, cards, accessPoints, mqtt, journal }: Configuration,
+  { gateway, dataDir, cards, readers, accessPoints, mqtt, journal }: Configuration,
   machine: HouseSettings["machine"],
 ): HouseSettings {
   return {
@@ -123,9 +125,14 @@ function settingsOf(
       ...accessPoint,
       pulseMs: relay?.pulseMs ?? null,
     })),
-    cards,
+    cards: { ...cards, cuts: cutsOf(readers) },
     journal,
   };
+}
+
+function cutsOf(readers: Configuration["readers"]): Cut[] {
+  const cuts = readers.map((reader) => ("reads" in reader ? cutOf(reader.reads) : null));
+  return CUTS.filter((known) => cuts.some((cut) => cut !== null && placeOfCut(cut) === placeOfCut(known)));
 }
 
 async function portsOf(
