@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
+import { hidReader } from "../../drivers/reader-hid.ts";
 import { serialReader } from "../../drivers/reader-serial.ts";
 import { VirtualReader } from "../../drivers/virtual.ts";
 import { Pty } from "../peers/pty.ts";
 import { TcpDevice } from "../peers/tcp-device.ts";
+import { typed } from "../peers/wedge.ts";
+import { SimHid } from "../sim/hid.ts";
 import { readerConformance } from "./reader.ts";
 import { hurriedWorld, simulatedWorld } from "./world.ts";
 
@@ -58,3 +62,40 @@ readerConformance("serial (TCP)", true, async () => {
     dispose: () => device.vanish(),
   };
 });
+
+const REPORT = {
+  offsetBits: 0,
+  lengthBits: 256,
+  lengthUnit: "bits" as const,
+  order: "msb" as const,
+  holds: "text" as const,
+  idle: "zeros" as const,
+};
+
+for (const mode of ["keyboard", "report"] as const) {
+  readerConformance(`hid (simulated, ${mode})`, true, async () => {
+    const world = simulatedWorld();
+    const hid = new SimHid();
+    const port = "1-1.2:1.0";
+    const ids = { vendorId: 0x08ff, productId: 0x0009 };
+    const plug = async () => hid.plug(port, { ...ids, serial: "", product: "reader" });
+    await plug();
+    return {
+      world,
+      create: (events) => {
+        const options = { id: "hid", ...ids, reads: "card-number" as const, issuers, hid };
+        const how =
+          mode === "keyboard"
+            ? { mode, layout: "us" as const, terminator: "enter" as const, keyTimeoutMs: 500 }
+            : { mode, report: REPORT };
+        return hidReader.create({ ...options, ...how }, world, events);
+      },
+      present: async (text) => {
+        const reports = mode === "keyboard" ? typed(`${text}\n`) : [Buffer.from(text.padEnd(32, "\0"))];
+        hid.report(port, ...reports);
+      },
+      cable: { vanish: async () => hid.pull(port), comeBack: plug },
+      dispose: async () => expect(hid.openHandles).toBe(0),
+    };
+  });
+}
