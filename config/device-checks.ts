@@ -3,6 +3,7 @@
  */
 import { type Draft, type Entry, fault, namesOf } from "./draft.ts";
 import { type Complaint, didYouMean, enumerate } from "./faults.ts";
+import { hidFaults } from "./hid-checks.ts";
 import type { ReaderOptions, RelayOptions } from "./schema.ts";
 
 /** The drivers of this version, by type. */
@@ -22,6 +23,7 @@ export function deviceFaults(
     ...driversNotHere(draft, relays, drivers.relays),
     ...readers.flatMap(({ pointer, sound }) => (sound === null ? [] : readsFaults(sound, pointer))),
     ...sharedPorts(readers, relays),
+    ...hidFaults(readers, relays),
     ...relays.flatMap(({ pointer, sound }) => outputReader(sound, pointer, readers)),
     ...sharedOutputs(relays),
   ];
@@ -45,7 +47,7 @@ function readsFaults(reader: ReaderOptions, pointer: string): Complaint[] {
   const { driver, reads } = reader;
   const place = `${pointer}/reads`;
   if ("wiegand" in reads) {
-    if (driver !== "osdp") {
+    if (driver !== "osdp" && !(driver === "hid" && reader.mode === "report")) {
       return [
         fault(
           place,

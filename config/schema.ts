@@ -7,6 +7,7 @@
  * says what is allowed where the other keywords cannot say it well.
  */
 import type { ListenAddress } from "./forms.ts";
+import { HID_READER, HID_RELAY } from "./hid.ts";
 import { type Reads, reads, type TextReads } from "./reads.ts";
 import {
   choice,
@@ -42,7 +43,6 @@ export const LIMITS = {
   baudRate: { minimum: 300, maximum: 921_600 },
   /** The common serial boards have up to 16 relays. */
   channel: { minimum: 1, maximum: 16 },
-  usbId: { minimum: 0, maximum: 0xffff },
   /** OSDP's addresses; 127 is the broadcast. */
   osdpAddress: { minimum: 0, maximum: 126 },
   /** Outputs and lines are numbered from 0; no board in use has more. */
@@ -77,19 +77,13 @@ const READER_DRIVERS = {
     scbk: optional(secret("The reader's own key of the secure channel, 32 hexadecimal digits.")),
     reads: reads<Reads>("uid"),
   },
-  hid: {
-    vendorId: integer("The maker's USB number, such as 0x08ff.", LIMITS.usbId),
-    productId: integer("The product's USB number, such as 0x0009.", LIMITS.usbId),
-    reads: reads<TextReads>("card-number"),
-  },
+  hid: HID_READER,
   virtual: {},
 } satisfies Record<string, Properties>;
 
 /** The options of each relay driver, beside `driver` and `pulseMs`. */
 const RELAY_DRIVERS = {
-  "hid-relay": {
-    channel: integer("Which relay of the board, from 1.", LIMITS.channel, { default: 1 }),
-  },
+  "hid-relay": HID_RELAY,
   "serial-relay": {
     port: formed(
       "The serial device of the relay board, best by its name under /dev/serial/by-id, or tcp://HOST:PORT.",

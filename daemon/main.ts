@@ -14,6 +14,8 @@ import { shareChannels } from "../drivers/channel-shared.ts";
 import { parseKey } from "../drivers/codec/osdp-secure.ts";
 import type { DriverWorld } from "../drivers/driver.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
+import { HidBoards } from "../drivers/hid-boards.ts";
+import { createNodeHid } from "../drivers/hid-node.ts";
 import { latencyWarning } from "../drivers/latency-timer.ts";
 import { acquireLock } from "../drivers/lock.ts";
 import type { FeedSource, Files, Log } from "../drivers/ports.ts";
@@ -146,6 +148,9 @@ async function portsOf(
   const relayWorld = { ...driverWorld, openChannel: shareChannels(openChannel) };
   const relays = new Map(accessPoints.map(({ id, relay }) => [id, relay]));
   const osdp = await osdpPlaces(readers, driverWorld);
+  const takesFromKernel = readers.some((reader) => reader.driver === "hid" && reader.mode === "keyboard");
+  const hid = createNodeHid({ takesFromKernel }, clock);
+  const boards = new HidBoards(hid, clock);
   return {
     ...world,
     feed: await feedOf(configuration, world.files),
@@ -154,13 +159,13 @@ async function portsOf(
     // The configuration was checked against the registry's own list of types, so the options are those of its drivers.
     createReader: (id, events) => {
       const options = readers.find((reader) => reader.id === id);
-      const settings = { ...options, ...osdp.get(id), issuers: cards.issuers };
+      const settings = { ...options, ...osdp.get(id), hid, issuers: cards.issuers };
       return createReader(settings as ReaderOptions, driverWorld, events);
     },
     createRelay: (id, events) => {
       const options = relays.get(id);
       const place = options?.driver === "osdp-output" ? osdp.get(options.reader) : undefined;
-      return createRelay({ ...options, ...place, id } as RelayOptions, relayWorld, events);
+      return createRelay({ ...options, ...place, boards, id } as RelayOptions, relayWorld, events);
     },
     tapped,
   };

@@ -13,29 +13,35 @@ import type {
   RelayEvents,
   RelayModule,
 } from "./driver.ts";
+import type { HidReaderOptions } from "./reader-hid.ts";
 import type { SerialReaderOptions } from "./reader-serial.ts";
+import type { HidRelayOptions } from "./relay-hid.ts";
 import type { SerialRelayOptions } from "./relay-serial.ts";
 import type { VirtualReaderOptions, VirtualRelayOptions } from "./virtual.ts";
 
 /** Options by driver type. `id` is the reader's, and for a relay that of its access point: it is named in the log. */
 interface ReaderOptionsOf {
+  hid: HidReaderOptions;
   osdp: OsdpReaderOptions;
   serial: SerialReaderOptions;
   virtual: VirtualReaderOptions;
 }
 interface RelayOptionsOf {
+  "hid-relay": HidRelayOptions;
   "osdp-output": OsdpOutputOptions;
   "serial-relay": SerialRelayOptions;
   virtual: VirtualRelayOptions;
 }
 
 const READERS: { [Type in keyof ReaderOptionsOf]: () => Promise<ReaderModule<ReaderOptionsOf[Type]>> } = {
+  hid: async () => (await import("./reader-hid.ts")).hidReader,
   osdp: async () => (await import("./bus-osdp-reader.ts")).osdpReader,
   serial: async () => (await import("./reader-serial.ts")).serialReader,
   virtual: async () => (await import("./virtual.ts")).virtualReader,
 };
 
 const RELAYS: { [Type in keyof RelayOptionsOf]: () => Promise<RelayModule<RelayOptionsOf[Type]>> } = {
+  "hid-relay": async () => (await import("./relay-hid.ts")).hidRelay,
   "osdp-output": async () => (await import("./bus-osdp-output.ts")).osdpOutput,
   "serial-relay": async () => (await import("./relay-serial.ts")).serialRelay,
   virtual: async () => (await import("./virtual.ts")).virtualRelay,

@@ -44,6 +44,7 @@ const TABLES: [heading: string, schema: Schema][] = [
   ]),
   ["`reads`", reads.else!.else!],
   ["`reads`", reads.else!.then!],
+  ["`report`", driversOf(readers!.items!).hid!.properties!.report!],
   ["`accessPoints`", accessPoint],
   ["`passback`", passback!],
   ...Object.entries(driversOf(relay!)).map(([driver, schema]): [string, Schema] => [

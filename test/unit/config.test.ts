@@ -106,6 +106,10 @@ describe("a configuration", () => {
       driver: "hid",
       vendorId: 0x08ff,
       productId: 9,
+      mode: "keyboard",
+      layout: "us",
+      terminator: "enter",
+      keyTimeoutMs: 500,
       reads: { uid: "dec", order: "lsb", bytes: 4 },
     });
     expect(configuration.readers[2]).toMatchObject({ scbk: { file: "/etc/grindvakt/keys/out-1" } });
