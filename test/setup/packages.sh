@@ -6,6 +6,12 @@ missing=()
 for program in "${!package_of[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
 done
+# What node-hid is linked against.
+declare -A package_of_library=([libusb-1.0.so.0]=libusb-1.0-0 [libudev.so.1]=libudev1)
+libraries=$(PATH="$PATH:/usr/sbin:/sbin" ldconfig -p)
+for library in "${!package_of_library[@]}"; do
+  [[ $libraries == *"$library"* ]] || missing+=("${package_of_library[$library]}")
+done
 [ ${#missing[@]} -eq 0 ] && exit 0
 say() { echo "the tests need: ${missing[*]}; install them with: sudo apt-get install ${missing[*]}" >&2; exit 1; }
 command -v apt-get >/dev/null || say
