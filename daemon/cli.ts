@@ -31,6 +31,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/check.ts")).checkCommand(),
   },
   {
+    name: "doctor",
+    description: "walks the site's own order of checks, and says what to do",
+    load: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+  },
+  {
     name: "lookup",
     description: "what the list says of a card, and what the person should do",
     load: async () => (await import("./commands/lookup.ts")).lookupCommand(),

@@ -279,7 +279,7 @@ interface Credentials {
 }
 
 /** Reads what a section of the configuration refers to. `section`: its name, for messages. */
-async function credentialsOf(
+export async function credentialsOf(
   section: string,
   options: { username?: string; password?: Secret; tls?: TlsFiles },
   files: Files,

@@ -182,6 +182,32 @@ export interface FeedSource {
   fetch(path: string): Promise<FeedReply>;
 }
 
+// ---------------------------------------------------------------- the machine around us
+
+/** What lies at a path, and whose it is. `mode`: the permission bits. */
+export interface Seen {
+  kind: "file" | "directory" | "device" | "socket" | "other";
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** The machine as `doctor` looks at it, changing nothing. Paths are absolute; nothing rejects. */
+export interface Machine {
+  /** The account that looks. */
+  readonly uid: number;
+  /** Follows links. Null: nothing is there, or it is not shown to this account. */
+  look(path: string): Promise<Seen | null>;
+  /** The first 64 KiB of a small text such as those of /proc and /sys; null like `look`. */
+  text(path: string): Promise<string | null>;
+  /** Names in a directory, sorted; none where there is no such directory. */
+  names(path: string): Promise<string[]>;
+  /** The path's own name, without links in it; null like `look`. */
+  target(path: string): Promise<string | null>;
+  /** Whether a program takes connections on a socket in the file system. */
+  answers(path: string): Promise<boolean>;
+}
+
 // ---------------------------------------------------------------- words for the operator
 
 /** Structured; `fields` never hold a token or a whole card number. */

@@ -9,8 +9,11 @@ import { Exit } from "./exit.ts";
 /** The option every command about a site takes. */
 export const CONFIGURATION_OPTION = ["-c, --config <file>", "the configuration file"] as const;
 
-/** Prints every fault, or every warning, on standard error; faults end the command with 2. */
-export async function loadSite(file: string, files: Files): Promise<Configuration> {
+/** What the file says, or every fault in it; faults and warnings as `FILE:LINE:COL: …`. */
+export async function readSite(
+  file: string,
+  files: Files,
+): Promise<{ configuration: Configuration; warnings: string[] } | { configuration: null; faults: string[] }> {
   // Loaded only here: the schema and its validator take a tenth of a second, and half the commands need neither.
   const [{ loadConfiguration }, { formatFault }, { READER_TYPES, RELAY_TYPES }] = await Promise.all([
     import("../../config/load.ts"),
@@ -21,12 +24,23 @@ export async function loadSite(file: string, files: Files): Promise<Configuratio
     readers: READER_TYPES,
     relays: RELAY_TYPES,
   });
-  if (loaded.kind === "faults") {
-    for (const fault of loaded.faults) process.stderr.write(`${formatFault(file, fault)}\n`);
+  if (loaded.kind === "faults")
+    return { configuration: null, faults: loaded.faults.map((fault) => formatFault(file, fault)) };
+  return {
+    configuration: loaded.configuration,
+    warnings: loaded.warnings.map((warning) => formatFault(file, warning)),
+  };
+}
+
+/** Prints every fault, or every warning, on standard error; faults end the command with 2. */
+export async function loadSite(file: string, files: Files): Promise<Configuration> {
+  const site = await readSite(file, files);
+  if (site.configuration === null) {
+    for (const fault of site.faults) process.stderr.write(`${fault}\n`);
     throw new Exit(2, "");
   }
-  for (const warning of loaded.warnings) process.stderr.write(`warning: ${formatFault(file, warning)}\n`);
-  return loaded.configuration;
+  for (const warning of site.warnings) process.stderr.write(`warning: ${warning}\n`);
+  return site.configuration;
 }
 
 /** Does `act` on the site that `file` describes, and leaves nothing running. */
@@ -53,10 +67,10 @@ export function printJson(value: unknown): void {
 /** Colours for a terminal, plain text for everything else. */
 export function paint(
   text: string,
-  colour: "green" | "red" | "dim",
+  colour: "green" | "yellow" | "red" | "bold" | "dim",
   stream: { isTTY?: boolean } = process.stdout,
 ): string {
   if (stream.isTTY !== true || process.env.NO_COLOR !== undefined) return text;
-  const code = { green: 32, red: 31, dim: 2 }[colour];
+  const code = { green: 32, yellow: 33, red: 31, bold: 1, dim: 2 }[colour];
   return `\u001b[${code}m${text}\u001b[0m`;
 }

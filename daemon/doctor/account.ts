@@ -1,0 +1,64 @@
+/**
+ * The account that the gateway runs as, and what it may open. `doctor` is mostly run by root, to whom everything is
+ * open: what counts is what the gateway's own account may do, and that is judged by owner, groups and mode.
+ */
+import type { Machine, Seen } from "../../drivers/ports.ts";
+
+const ROOT = 0;
+const UNITS = "/etc/systemd/system";
+const UNIT = /^grindvakt.*\.service$/;
+
+export interface Account {
+  uid: number;
+  name: string;
+  /** Group numbers. */
+  groups: ReadonlySet<number>;
+}
+
+/** Whose directory `dataDir` is; before the first start there is none, and it is whoever asks. */
+export async function gatewayAccount(machine: Machine, dataDir: string): Promise<Account> {
+  const uid = (await machine.look(dataDir))?.uid ?? machine.uid;
+  const users = rowsOf(await machine.text("/etc/passwd"));
+  const [name = `uid ${uid}`, , , gid] = users.find(([, , id]) => Number(id) === uid) ?? [];
+  const groups = new Set(gid === undefined ? [] : [Number(gid)]);
+  const given = await groupsOfUnits(machine);
+  for (const [group = "", , id, members = ""] of rowsOf(await machine.text("/etc/group"))) {
+    if (given.has(group) || members.split(",").includes(name)) groups.add(Number(id));
+  }
+  return { uid, name, groups };
+}
+
+/** What systemd adds when it starts the gateway: names that are in no group file. */
+async function groupsOfUnits(machine: Machine): Promise<ReadonlySet<string>> {
+  const names = (await machine.names(UNITS)).filter((name) => UNIT.test(name));
+  const texts = await Promise.all(names.map((name) => machine.text(`${UNITS}/${name}`)));
+  return new Set(
+    texts.flatMap((text) =>
+      [...(text ?? "").matchAll(/^SupplementaryGroups=(.*)$/gm)].flatMap(([, groups = ""]) =>
+        groups.trim().split(/\s+/),
+      ),
+    ),
+  );
+}
+
+export async function groupName(machine: Machine, gid: number): Promise<string> {
+  const group = rowsOf(await machine.text("/etc/group")).find(([, , id]) => Number(id) === gid);
+  return group?.[0] ?? `gid ${gid}`;
+}
+
+/** By the mode alone; what access lists (`setfacl`) add is not seen. */
+export function mayUse(account: Account, seen: Seen, how: "read" | "write"): boolean {
+  if (account.uid === ROOT) return true;
+  const bit = how === "read" ? 0o4 : 0o2;
+  if (seen.uid === account.uid) return (seen.mode & (bit << 6)) !== 0;
+  if (account.groups.has(seen.gid)) return (seen.mode & (bit << 3)) !== 0;
+  return (seen.mode & bit) !== 0;
+}
+
+function rowsOf(text: string | null): string[][] {
+  return (text ?? "").split("\n").map((line) => line.split(":"));
+}
+
+export function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
