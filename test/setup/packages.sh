@@ -1,21 +1,36 @@
 #!/usr/bin/env bash
 # Brings the system packages that the tests need, where it may; otherwise says in one line what to install.
+# With the word `rig`, also those that test/rig/ makes and boots its machine with.
 set -euo pipefail
-declare -A package_of=([mosquitto]=mosquitto [nginx]=nginx-light [socat]=socat [nc]=netcat-openbsd [openssl]=openssl)
-missing=()
-for program in "${!package_of[@]}"; do
-  PATH="$PATH:/usr/sbin:/sbin" command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
-done
+cd "$(dirname "$0")/../.."
+PATH="$PATH:/usr/sbin:/sbin"
+declare -A package_of=([mosquitto]=mosquitto [nginx]=nginx-light [socat]=socat [nc]=netcat-openbsd [openssl]=openssl [pcscd]=pcscd [python3]=python3 [make]=make [g++]=g++)
+declare -A package_with=([/usr/include/PCSC/winscard.h]=libpcsclite-dev [/usr/lib/pcsc/drivers/serial/libifdvpcd.so]=vsmartcard-vpcd)
 # What node-hid is linked against.
 declare -A package_of_library=([libusb-1.0.so.0]=libusb-1.0-0 [libudev.so.1]=libudev1)
-libraries=$(PATH="$PATH:/usr/sbin:/sbin" ldconfig -p)
+[ "${1:-}" != rig ] || package_of+=([qemu-system-x86_64]=qemu-system-x86 [mmdebstrap]=mmdebstrap [busybox]=busybox-static
+  [cpio]=cpio [depmod]=kmod [ssh]=openssh-client [mkfs.ext4]=e2fsprogs [debugfs]=e2fsprogs)
+missing=()
+for program in "${!package_of[@]}"; do
+  command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
+done
+for file in "${!package_with[@]}"; do
+  [ -e "$file" ] || missing+=("${package_with[$file]}")
+done
+libraries=$(ldconfig -p)
 for library in "${!package_of_library[@]}"; do
   [[ $libraries == *"$library"* ]] || missing+=("${package_of_library[$library]}")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
-say() { echo "the tests need: ${missing[*]}; install them with: sudo apt-get install ${missing[*]}" >&2; exit 1; }
-command -v apt-get >/dev/null || say
-if [ "$(id -u)" = 0 ]; then as_root=(); elif sudo -n true 2>/dev/null; then as_root=(sudo -n); else say; fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' - "${missing[@]}" >"$log" 2>&1 || { tail -n 5 "$log" >&2; say; }
+if [ ${#missing[@]} -gt 0 ]; then
+  say() { echo "the tests need: ${missing[*]}; install them with: sudo apt-get install ${missing[*]}" >&2; exit 1; }
+  command -v apt-get >/dev/null || say
+  if [ "$(id -u)" = 0 ]; then as_root=(); elif sudo -n true 2>/dev/null; then as_root=(sudo -n); else say; fi
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' - "${missing[@]}" >"$log" 2>&1 || { tail -n 5 "$log" >&2; say; }
+fi
+# nfc-pcsc is optional: where `npm ci` ran without libpcsclite-dev, npm left it out in silence.
+if ! node -e 'require("@pokusew/pcsclite")' 2>/dev/null; then
+  npm install --no-save --no-audit --no-fund >"$log" 2>&1 && node -e 'require("@pokusew/pcsclite")' 2>>"$log" ||
+    { tail -n 5 "$log" >&2; echo "the tests need nfc-pcsc, which npm could not build: npm install" >&2; exit 1; }
+fi
