@@ -24,6 +24,7 @@ export function deviceFaults(
     ...readers.flatMap(({ pointer, sound }) => (sound === null ? [] : readsFaults(sound, pointer))),
     ...sharedPorts(readers, relays),
     ...hidFaults(readers, relays),
+    ...sharedNames(readers),
     ...relays.flatMap(({ pointer, sound }) => outputReader(sound, pointer, readers)),
     ...sharedOutputs(relays),
   ];
@@ -151,6 +152,25 @@ function sharedOutputs(relays: Entry<RelayOptions>[]): Complaint[] {
       return [fault(`${pointer}/output`, "another access point has this output, allowed: one of its own")];
     taken.add(output);
     return [];
+  });
+}
+
+/** PC/SC readers are found by a part of their names: where one is a part of another's, both would be the same reader. */
+function sharedNames(readers: Entry<ReaderOptions>[]): Complaint[] {
+  const named = readers.flatMap(({ pointer, sound }) =>
+    sound?.driver === "pcsc" ? [{ pointer, name: sound.name.toLowerCase() }] : [],
+  );
+  return named.flatMap(({ pointer, name }, index) => {
+    const other = named
+      .slice(0, index)
+      .find((other) => other.name.includes(name) || name.includes(other.name));
+    if (other === undefined) return [];
+    return [
+      fault(
+        `${pointer}/name`,
+        "may be the name of another reader here, too, allowed: as much of each name as tells them apart, such as the numbers it ends with",
+      ),
+    ];
   });
 }
 

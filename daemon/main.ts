@@ -18,6 +18,8 @@ import { HidBoards } from "../drivers/hid-boards.ts";
 import { createNodeHid } from "../drivers/hid-node.ts";
 import { latencyWarning } from "../drivers/latency-timer.ts";
 import { acquireLock } from "../drivers/lock.ts";
+import { PcscHub } from "../drivers/pcsc-hub.ts";
+import { startPcscProcess } from "../drivers/pcsc-process.ts";
 import type { FeedSource, Files, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
 import { createReader, createRelay, type ReaderOptions, type RelayOptions } from "../drivers/registry.ts";
@@ -151,6 +153,7 @@ async function portsOf(
   const takesFromKernel = readers.some((reader) => reader.driver === "hid" && reader.mode === "keyboard");
   const hid = createNodeHid({ takesFromKernel }, clock);
   const boards = new HidBoards(hid, clock);
+  const hub = new PcscHub(driverWorld, startPcscProcess);
   return {
     ...world,
     feed: await feedOf(configuration, world.files),
@@ -159,7 +162,7 @@ async function portsOf(
     // The configuration was checked against the registry's own list of types, so the options are those of its drivers.
     createReader: (id, events) => {
       const options = readers.find((reader) => reader.id === id);
-      const settings = { ...options, ...osdp.get(id), hid, issuers: cards.issuers };
+      const settings = { ...options, ...osdp.get(id), hid, hub, issuers: cards.issuers };
       return createReader(settings as ReaderOptions, driverWorld, events);
     },
     createRelay: (id, events) => {

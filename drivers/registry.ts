@@ -14,6 +14,7 @@ import type {
   RelayModule,
 } from "./driver.ts";
 import type { HidReaderOptions } from "./reader-hid.ts";
+import type { PcscReaderOptions } from "./reader-pcsc.ts";
 import type { SerialReaderOptions } from "./reader-serial.ts";
 import type { HidRelayOptions } from "./relay-hid.ts";
 import type { SerialRelayOptions } from "./relay-serial.ts";
@@ -23,6 +24,7 @@ import type { VirtualReaderOptions, VirtualRelayOptions } from "./virtual.ts";
 interface ReaderOptionsOf {
   hid: HidReaderOptions;
   osdp: OsdpReaderOptions;
+  pcsc: PcscReaderOptions;
   serial: SerialReaderOptions;
   virtual: VirtualReaderOptions;
 }
@@ -36,6 +38,7 @@ interface RelayOptionsOf {
 const READERS: { [Type in keyof ReaderOptionsOf]: () => Promise<ReaderModule<ReaderOptionsOf[Type]>> } = {
   hid: async () => (await import("./reader-hid.ts")).hidReader,
   osdp: async () => (await import("./bus-osdp-reader.ts")).osdpReader,
+  pcsc: async () => (await import("./reader-pcsc.ts")).pcscReader,
   serial: async () => (await import("./reader-serial.ts")).serialReader,
   virtual: async () => (await import("./virtual.ts")).virtualReader,
 };

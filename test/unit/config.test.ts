@@ -250,7 +250,7 @@ describe("faults", () => {
   });
 });
 
-describe("shared ports", () => {
+describe("shared ports and names", () => {
   it.each<[first: string, second: string, said: string]>([
     ["driver: osdp, port: /dev/a, address: 1", "driver: osdp, port: /dev/a, address: 2", ""],
     ["driver: osdp, port: /dev/a, address: 1", "driver: osdp, port: /dev/b, address: 1", ""],
@@ -280,6 +280,13 @@ describe("shared ports", () => {
       "port: is the port of another device too",
     ],
     ["driver: serial, port: tcp://a:1", "driver: serial, port: tcp://a:2", ""],
+    ["driver: pcsc, name: ACR122U 00 00", "driver: pcsc, name: ACR122U 01 00", ""],
+    ["driver: pcsc, name: ACR122U", "driver: pcsc, name: ACR122U", "name: may be the name of another reader"],
+    [
+      "driver: pcsc, name: ACS ACR122U 01 00",
+      "driver: pcsc, name: acr122u",
+      "name: may be the name of another reader",
+    ],
   ])("%s beside %s", (first, second, said) => {
     const text = `
 gateway: { id: gate-1, site: test }
