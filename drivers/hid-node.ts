@@ -133,10 +133,10 @@ async function attach(native: HIDAsync, events: HidEvents): Promise<HidHandle> {
   native.on("data", (bytes: Buffer) => {
     if (closing === null && !isGone) events.report(bytes);
   });
-  native.on("error", (error: Error) => {
+  native.on("error", () => {
     if (closing !== null || isGone) return;
     isGone = true;
-    events.gone(`the device was unplugged, or does not answer: ${error.message}`);
+    events.gone("the device was unplugged, or does not answer");
   });
   // The library begins to read in the next tick, and throws there if the device has been closed by then.
   await new Promise<void>((resolve) => process.nextTick(resolve));
