@@ -56,6 +56,7 @@ async function measure(folder: string): Promise<Figure[]> {
       return { start: async () => undefined, stop: async () => undefined };
     },
     createRelay: async (_id, events) => handRelay(hands, events),
+    createInput: () => Promise.reject(new Error("the bench has no contacts")),
     tapped: () => undefined,
   });
   await house.start();
@@ -154,6 +155,7 @@ function settingsOf(dataDir: string, root: string): HouseSettings {
         passback: { mode: "off", resetMinutes: 1 },
         hours: [],
         whenJournalFails: "deny",
+        inputs: {},
       },
     ],
     cards: {

@@ -10,6 +10,8 @@ import type {
   AccessPointOptions,
   CardsOptions,
   ConsoleOptions,
+  InputOptions,
+  InputUse,
   MqttOptions,
   ReaderOptions,
   RelayOptions,
@@ -26,6 +28,7 @@ export function crossCheck(draft: Draft, drivers: Drivers): CrossFindings {
   const relays = points.flatMap(({ pointer, item }) =>
     entryOf<RelayOptions>(draft, `${pointer}/relay`, item.relay),
   );
+  const inputs = points.flatMap(({ pointer, item }) => inputsOf(draft, pointer, item.inputs));
   const cards = section(draft, "cards");
   const mqtt = section(draft, "mqtt");
   const console = section(draft, "console");
@@ -34,7 +37,8 @@ export function crossCheck(draft: Draft, drivers: Drivers): CrossFindings {
       ...duplicateIds(readers, "reader"),
       ...duplicateIds(points, "access point"),
       ...readerNames(readers, points),
-      ...deviceFaults(draft, readers, relays, drivers),
+      ...deviceFaults(draft, { readers, relays, inputs }, drivers),
+      ...points.flatMap(buttonFaults),
       ...(cards === null ? [] : ageFaults(cards)),
       ...(console === null ? [] : consoleFaults(console)),
     ],
@@ -93,6 +97,24 @@ function readerNames(readers: Entry<ReaderOptions>[], points: Entry<AccessPointO
 
 function listOf(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
+}
+
+// ---------------------------------------------------------------- contacts
+
+const INPUT_USES: readonly InputUse[] = ["passage", "request-to-exit", "tamper"];
+
+function inputsOf(draft: Draft, point: string, value: unknown): Entry<InputOptions>[] {
+  if (typeof value !== "object" || value === null) return [];
+  return INPUT_USES.flatMap((use) =>
+    entryOf<InputOptions>(draft, `${point}/inputs/${use}`, (value as Record<string, unknown>)[use]),
+  );
+}
+
+function buttonFaults({ pointer, sound }: Entry<AccessPointOptions>): Complaint[] {
+  if (sound?.inputs["request-to-exit"] === undefined || sound.relay !== undefined) return [];
+  return [
+    fault(`${pointer}/inputs/request-to-exit`, "there is no relay that it could open, allowed: a relay too"),
+  ];
 }
 
 // ---------------------------------------------------------------- the list, the broker, the console

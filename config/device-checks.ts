@@ -4,29 +4,37 @@
 import { type Draft, type Entry, fault, namesOf } from "./draft.ts";
 import { type Complaint, didYouMean, enumerate } from "./faults.ts";
 import { hidFaults } from "./hid-checks.ts";
-import type { ReaderOptions, RelayOptions } from "./schema.ts";
+import type { InputOptions, ReaderOptions, RelayOptions } from "./schema.ts";
 
 /** The drivers of this version, by type. */
 export interface Drivers {
   readers: readonly string[];
   relays: readonly string[];
+  inputs: readonly string[];
+}
+
+/** Everything a site has wired, wherever the file names it. */
+export interface Devices {
+  readers: Entry<ReaderOptions>[];
+  relays: Entry<RelayOptions>[];
+  inputs: Entry<InputOptions>[];
 }
 
 export function deviceFaults(
   draft: Draft,
-  readers: Entry<ReaderOptions>[],
-  relays: Entry<RelayOptions>[],
+  { readers, relays, inputs }: Devices,
   drivers: Drivers,
 ): Complaint[] {
   return [
     ...driversNotHere(draft, readers, drivers.readers),
     ...driversNotHere(draft, relays, drivers.relays),
+    ...driversNotHere(draft, inputs, drivers.inputs),
     ...readers.flatMap(({ pointer, sound }) => (sound === null ? [] : readsFaults(sound, pointer))),
     ...sharedPorts(readers, relays),
     ...hidFaults(readers, relays),
     ...sharedNames(readers),
-    ...relays.flatMap(({ pointer, sound }) => outputReader(sound, pointer, readers)),
-    ...sharedOutputs(relays),
+    ...sharedTerminals([...relays, ...inputs]),
+    ...[...relays, ...inputs].flatMap(({ pointer, sound }) => osdpReader(sound, pointer, readers)),
   ];
 }
 
@@ -143,15 +151,18 @@ function portUser(device: ReaderOptions | RelayOptions | null, pointer: string):
   }
 }
 
-function sharedOutputs(relays: Entry<RelayOptions>[]): Complaint[] {
+/** A line of a chip, and an input or output of a reader, is wired to one thing. */
+function sharedTerminals(entries: Entry<RelayOptions | InputOptions>[]): Complaint[] {
   const taken = new Set<string>();
-  return relays.flatMap(({ pointer, sound }) => {
-    if (sound?.driver !== "osdp-output") return [];
-    const output = `${sound.output} ${sound.reader}`;
-    if (taken.has(output))
-      return [fault(`${pointer}/output`, "another access point has this output, allowed: one of its own")];
-    taken.add(output);
-    return [];
+  return entries.flatMap(({ pointer, sound }) => {
+    const terminal = terminalOf(sound);
+    if (terminal === null) return [];
+    const { key, name } = terminal;
+    if (!taken.has(name)) {
+      taken.add(name);
+      return [];
+    }
+    return [fault(`${pointer}/${key}`, `another device has this ${key}, allowed: one of its own`)];
   });
 }
 
@@ -174,16 +185,29 @@ function sharedNames(readers: Entry<ReaderOptions>[]): Complaint[] {
   });
 }
 
-function outputReader(
-  relay: RelayOptions | null,
+function terminalOf(device: RelayOptions | InputOptions | null): { key: string; name: string } | null {
+  switch (device?.driver) {
+    case "gpio":
+      return { key: "line", name: `${device.chip} ${device.line}` };
+    case "osdp-output":
+      return { key: "output", name: `output ${device.output} of ${device.reader}` };
+    case "osdp-input":
+      return { key: "input", name: `input ${device.input} of ${device.reader}` };
+    default:
+      return null;
+  }
+}
+
+function osdpReader(
+  device: RelayOptions | InputOptions | null,
   pointer: string,
   readers: Entry<ReaderOptions>[],
 ): Complaint[] {
-  if (relay?.driver !== "osdp-output") return [];
+  if (device?.driver !== "osdp-output" && device?.driver !== "osdp-input") return [];
   const known = namesOf(readers.filter(({ item }) => item.driver === "osdp"));
-  if (known.includes(relay.reader)) return [];
+  if (known.includes(device.reader)) return [];
   const allowed = known.length === 0 ? "an OSDP reader, of which there is none" : enumerate(known);
   return [
-    fault(`${pointer}/reader`, `is no OSDP reader${didYouMean(relay.reader, known)}, allowed: ${allowed}`),
+    fault(`${pointer}/reader`, `is no OSDP reader${didYouMean(device.reader, known)}, allowed: ${allowed}`),
   ];
 }

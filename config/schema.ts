@@ -1,7 +1,7 @@
 /**
  * What a site may say, in one place: types, defaults, limits and the words that explain each key. The published
  * JSON Schema (`docs/schemas/configuration.schema.json`) is this value. A driver is one entry in
- * `READER_DRIVERS` or `RELAY_DRIVERS`.
+ * `READER_DRIVERS`, `RELAY_DRIVERS` or `INPUT_DRIVERS`.
  *
  * Two keywords of our own: `x-form` names a row of `forms.ts`, which checks and converts a text; `x-allowed`
  * says what is allowed where the other keywords cannot say it well.
@@ -45,6 +45,8 @@ export const LIMITS = {
   channel: { minimum: 1, maximum: 16 },
   /** OSDP's addresses; 127 is the broadcast. */
   osdpAddress: { minimum: 0, maximum: 126 },
+  /** A tripod waits about 5 s to be pushed; nobody takes a minute. */
+  passageSeconds: { minimum: 1, maximum: 60 },
   /** Outputs and lines are numbered from 0; no board in use has more. */
   line: { minimum: 0, maximum: 255 },
 } as const;
@@ -56,6 +58,16 @@ const ACCESS_POINTS_MAX = 256;
 // ---------------------------------------------------------------- drivers
 
 const baudRate = integer("Speed of the line, in bits per second.", LIMITS.baudRate, { default: 9600 });
+
+const GPIO_LINE = {
+  chip: text("The GPIO chip, as gpiodetect lists it.", {
+    default: "gpiochip0",
+    pattern: "^gpiochip[0-9]{1,3}$",
+    "x-allowed": "gpiochip0, gpiochip1 and so on",
+  }),
+  line: integer("Which line of the chip, from 0.", LIMITS.line),
+  activeLow: yesOrNo("Whether the low level is the active one."),
+};
 
 /** The options of each reader driver, beside `id` and `driver`. */
 const READER_DRIVERS = {
@@ -92,12 +104,29 @@ const RELAY_DRIVERS = {
     baudRate,
     channel: integer("Which relay of the board, from 1.", LIMITS.channel, { default: 1 }),
   },
-  gpio: {
-    line: integer("Which line of the chip, from 0.", LIMITS.line),
-  },
+  gpio: GPIO_LINE,
   "osdp-output": {
     reader: id("The OSDP reader whose output is used."),
     output: integer("Which output of the reader, from 0.", LIMITS.line, { default: 0 }),
+  },
+  virtual: {},
+} satisfies Record<string, Properties>;
+
+/** The options of each input driver, beside `driver`. */
+const INPUT_DRIVERS = {
+  gpio: {
+    ...GPIO_LINE,
+    bias: choice(
+      "The chip's own resistor: a contact to ground wants pull-up.",
+      ["as-is", "pull-up", "pull-down"],
+      {
+        default: "as-is",
+      },
+    ),
+  },
+  "osdp-input": {
+    reader: id("The OSDP reader whose input is used."),
+    input: integer("Which input of the reader, from 0.", LIMITS.line, { default: 0 }),
   },
   virtual: {},
 } satisfies Record<string, Properties>;
@@ -109,6 +138,25 @@ const RELAY = variants(
   {
     pulseMs: integer("How long the relay is energised, in milliseconds.", LIMITS.pulseMs, { default: 800 }),
   },
+);
+
+const PASSAGE = variants("The contact that closes when the turnstile has turned.", INPUT_DRIVERS, {
+  passageSeconds: integer(
+    "How long the turnstile waits to be pushed, from its opening, in seconds.",
+    LIMITS.passageSeconds,
+    { default: 5 },
+  ),
+});
+
+/** By what they tell; the words of the field. */
+const INPUTS = section(
+  "The contacts of an access point.",
+  {
+    passage: optional(PASSAGE),
+    "request-to-exit": optional(variants("The button that opens without a card.", INPUT_DRIVERS, {})),
+    tamper: optional(variants("The contact that closes when a cover is opened.", INPUT_DRIVERS, {})),
+  },
+  { default: {} },
 );
 
 // ---------------------------------------------------------------- the file
@@ -174,6 +222,7 @@ const ACCESS_POINT = section("A passage as the site knows it.", {
     uniqueItems: true,
   }),
   relay: optional(RELAY),
+  inputs: INPUTS,
   repeatSeconds: integer(
     "The same credential again within this is one tap, in seconds; 0 is off.",
     LIMITS.repeatSeconds,
@@ -280,6 +329,8 @@ export type Configuration = Static<typeof CONFIGURATION>;
 export type ReaderOptions = Configuration["readers"][number];
 export type AccessPointOptions = Configuration["accessPoints"][number];
 export type RelayOptions = NonNullable<AccessPointOptions["relay"]>;
+export type InputUse = keyof AccessPointOptions["inputs"];
+export type InputOptions = NonNullable<AccessPointOptions["inputs"][InputUse]>;
 export type CardsOptions = Configuration["cards"];
 export type MqttOptions = NonNullable<Configuration["mqtt"]>;
 export type ConsoleOptions = NonNullable<Configuration["console"]>;

@@ -1,44 +1,41 @@
 /**
  * The gateway's loop: the way of a tap, from a reader's words to the relay's.
  *
- * intake -> repeat? -> decide -> journal -> relay and light. It holds the values that the pure rooms work on (each access
- * point's state, the list in force, which way each card last went) and carries out what they return. Nothing here waits:
- * the journal, relays and the list answer by calling back.
+ * intake -> repeat? -> decide -> journal -> turnstile and light. It holds the values that the pure rooms work on (the list in
+ * force, which way each card last went) and carries out what they return; what the turnstile does then is `turnstile.ts`.
+ * Nothing here waits: the journal, relays and the list answer by calling back.
  */
-import type { Reader, ReaderEvents, Reading, Relay, RelayEvents, Stamp } from "../drivers/driver.ts";
+import type {
+  InputEvents,
+  Reader,
+  ReaderEvents,
+  Reading,
+  Relay,
+  RelayEvents,
+  Stamp,
+} from "../drivers/driver.ts";
 import type { Clock, Log } from "../drivers/ports.ts";
 import type { ListAge, ListChange, ListInForce, SyncEvents } from "../sync/sync.ts";
-import {
-  type AccessPointState,
-  grant,
-  IDLE_ACCESS_POINT,
-  present,
-  pulseEnded,
-  settle,
-} from "./access-point.ts";
+import type { InputState, InputUse } from "./contacts.ts";
 import { type Decision, type DecisionRules, decide, type SiteRules } from "./decide.ts";
 import { Intake } from "./intake.ts";
 import type { Settlement } from "./journal.ts";
 import { parseOpeningHours } from "./opening-hours.ts";
 import { createPresence } from "./presence.ts";
 import type { ReaderState } from "./reader-state.ts";
+import type { UnknownOutcome } from "./resume.ts";
 import { type Scribe, timeOf } from "./scribe.ts";
 import { createSiteTime, type SiteTime } from "./site-time.ts";
 import type { RelayState } from "./status.ts";
-import { cut, tapData } from "./tap-event.ts";
+import { tapData } from "./tap-event.ts";
+import { type Asker, Turnstile, type TurnstileSettings } from "./turnstile.ts";
 
 const MINUTE_MS = 60_000;
 
-export interface AccessPointSettings {
-  id: string;
-  direction: "entry" | "exit";
+export interface AccessPointSettings extends TurnstileSettings {
   readers: readonly string[];
-  /** Null where no relay is wired. */
-  pulseMs: number | null;
-  repeatSeconds: number;
   passback: { mode: "off" | "report" | "deny"; resetMinutes: number };
   hours: readonly string[];
-  whenJournalFails: "grant" | "deny";
 }
 
 export interface GatewaySettings {
@@ -69,18 +66,10 @@ export interface TapView {
   decision: Decision;
 }
 
-/** A tap that waits for its outcome: its event's id, once that is known, and the card that was let in. */
-interface PulseInFlight {
-  id: Settlement["id"];
-  card: string | null;
-  energisedMs: number | null;
-}
-
 interface AccessPointDesk {
   settings: AccessPointSettings;
   rules: DecisionRules;
-  state: AccessPointState;
-  pulse: PulseInFlight | null;
+  turnstile: Turnstile;
 }
 
 export class Gateway {
@@ -93,14 +82,9 @@ export class Gateway {
   readonly #intake: Intake;
   readonly #presence = createPresence();
   readonly #accessPoints = new Map<string, AccessPointDesk>();
-  readonly #relayState = new Map<string, RelayState>();
   readonly #accessPointOf = new Map<string, AccessPointDesk>();
-  #devices: { readers: ReadonlyMap<string, Reader>; relays: ReadonlyMap<string, Relay> } = {
-    readers: new Map(),
-    relays: new Map(),
-  };
+  #readers: ReadonlyMap<string, Reader> = new Map();
   #list: ListInForce | null = null;
-  #nextTicket = 1;
 
   constructor(settings: GatewaySettings, world: { clock: Clock; log: Log }, rooms: GatewayRooms) {
     this.#settings = settings;
@@ -119,7 +103,8 @@ export class Gateway {
 
   /** Hands over the devices, before they start. */
   attach(devices: { readers: ReadonlyMap<string, Reader>; relays: ReadonlyMap<string, Relay> }): void {
-    this.#devices = devices;
+    this.#readers = devices.readers;
+    for (const [id, { turnstile }] of this.#accessPoints) turnstile.attach(devices.relays.get(id) ?? null);
   }
 
   get list(): ListInForce | null {
@@ -136,36 +121,30 @@ export class Gateway {
     return this.#intake.eventsOf(id);
   }
 
-  relayStates(): Record<string, RelayState> {
-    return Object.fromEntries(this.#relayState);
-  }
-
-  #relayChanged(accessPoint: string, state: RelayState["state"], why: string | null): void {
-    const since = timeOf(this.#scribe.stamp());
-    this.#relayState.set(accessPoint, { state, since, why: why === null ? null : cut(why) });
-    this.#rooms.changed();
-  }
-
   relayEvents(accessPoint: string): RelayEvents {
-    let isDown = false;
-    return {
-      energised: () => this.#relayEnergised(accessPoint),
-      released: () => this.#relayEnded(accessPoint, "opened", null),
-      failed: (why) => this.#relayEnded(accessPoint, "failed", why),
-      up: ({ model }) => {
-        this.#relayChanged(accessPoint, "up", null);
-        this.#log.info("relay is up", { accessPoint, model });
-        // The first time is what everybody expects; afterwards it ends an alarm.
-        if (isDown) this.note("relay-up", { accessPoint });
-        isDown = false;
-      },
-      down: (why) => {
-        this.#relayChanged(accessPoint, "down", why);
-        this.#log.warn("relay is down", { accessPoint, why });
-        this.note("relay-down", { accessPoint, why });
-        isDown = true;
-      },
-    };
+    return this.#turnstile(accessPoint).relayEvents();
+  }
+
+  relayStates(): Record<string, RelayState> {
+    const states = [...this.#accessPoints].map(([id, { turnstile }]) => [id, turnstile.relayState] as const);
+    return Object.fromEntries(states.flatMap(([id, state]) => (state === null ? [] : [[id, state]])));
+  }
+
+  inputEvents(accessPoint: string, use: InputUse): InputEvents {
+    return this.#turnstile(accessPoint).inputEvents(use);
+  }
+
+  inputStates(): Record<string, Partial<Record<InputUse, InputState>>> {
+    const states = [...this.#accessPoints].map(
+      ([id, { turnstile }]) => [id, turnstile.inputStates()] as const,
+    );
+    return Object.fromEntries(states.filter(([, inputs]) => Object.keys(inputs).length > 0));
+  }
+
+  #turnstile(accessPoint: string): Turnstile {
+    const desk = this.#accessPoints.get(accessPoint);
+    if (desk === undefined) throw new Error(`there is no access point ${accessPoint}`);
+    return desk.turnstile;
   }
 
   // ---------------------------------------------------------------- the way of a tap
@@ -176,10 +155,7 @@ export class Gateway {
     if (reading.kind === "credential") {
       const { credential } = reading;
       const key = credential.kind === "number" ? credential.number : `${credential.part}:${credential.uid}`;
-      const repeatMs = desk.settings.repeatSeconds * 1_000;
-      const { state, repeated } = present(desk.state, key, stamp.monotonicMs, repeatMs);
-      desk.state = state;
-      if (repeated) return false;
+      if (desk.turnstile.isRepeated(key, stamp.monotonicMs)) return false;
     }
     this.#decideTap(desk, reader, reading, stamp);
     return true;
@@ -188,19 +164,11 @@ export class Gateway {
   #decideTap(desk: AccessPointDesk, reader: string, reading: Reading, stamp: Stamp): void {
     const age = this.#rooms.listAge();
     const decision = decide(reading, desk.rules, this.#circumstances(desk, age, stamp));
-    const ticket = this.#nextTicket;
-    this.#nextTicket += 1;
-    let riding = false;
-    if (decision.granted) {
-      // Now, not when the disk has answered: until then the card could be presented at another gate.
-      if (decision.card !== null)
-        this.#presence.granted(decision.card, desk.settings.direction, stamp.monotonicMs);
-      if (desk.settings.pulseMs !== null) {
-        const granted = grant(desk.state, ticket);
-        desk.state = granted.state;
-        riding = granted.riding;
-      }
-    } else this.#devices.readers.get(reader)?.signal?.("denied");
+    // Now, not when the disk has answered: until then the card could be presented at another gate.
+    if (decision.granted && decision.card !== null)
+      this.#presence.granted(decision.card, desk.settings.direction, stamp.monotonicMs);
+    const grant = decision.granted ? desk.turnstile.granted() : null;
+    if (grant === null) this.#readers.get(reader)?.signal?.("denied");
     const data = tapData({
       workplaceId: this.#settings.workplaceId,
       accessPoint: desk.settings.id,
@@ -208,13 +176,16 @@ export class Gateway {
       reader,
       reading,
       decision,
-      riding,
+      riding: grant?.riding ?? false,
       list: this.#list,
       age,
       hashToken: this.#rooms.hashToken,
     });
     this.#scribe.write("grindvakt.tap.v1", desk.settings.id, stamp, data).then((settlement) => {
-      if (decision.granted) this.#grantSettled(desk, reader, ticket, decision.card, settlement);
+      if (grant === null) return;
+      const asker: Asker = { kind: "tap", id: settlement.id, card: decision.card };
+      const mayOpen = desk.turnstile.settled(grant.ticket, asker, settlement);
+      this.#readers.get(reader)?.signal?.(mayOpen ? "granted" : "denied");
     });
     this.#rooms.tapped({ accessPoint: desk.settings.id, reader, time: timeOf(stamp), decision });
   }
@@ -231,74 +202,10 @@ export class Gateway {
     };
   }
 
-  /** The line of a grant is on disk, or is not: the relay may move now, or may not. */
-  #grantSettled(
-    desk: AccessPointDesk,
-    reader: string,
-    ticket: number,
-    card: string | null,
-    settlement: Settlement,
-  ): void {
-    const mayOpen = settlement.kind === "synced" || desk.settings.whenJournalFails === "grant";
-    const { id, pulseMs } = desk.settings;
-    this.#devices.readers.get(reader)?.signal?.(mayOpen ? "granted" : "denied");
-    if (!mayOpen) {
-      const why = "the journal could not be written, and whenJournalFails is deny";
-      this.#writePassage(desk, "withheld", settlement.id, { why });
-      if (card !== null) this.#presence.forget(card);
-    }
-    if (pulseMs === null) return;
-    const { state, start } = settle(desk.state, ticket, mayOpen);
-    desk.state = state;
-    if (!start) return;
-    desk.pulse = { id: settlement.id, card, energisedMs: null };
-    const relay = this.#devices.relays.get(id);
-    if (relay === undefined) this.#relayEnded(id, "failed", "the relay has not been started");
-    else relay.pulse(pulseMs);
-  }
-
-  #relayEnergised(accessPoint: string): void {
-    const pulse = this.#accessPoints.get(accessPoint)?.pulse;
-    if (pulse !== null && pulse !== undefined) pulse.energisedMs = this.#clock.monotonicMs();
-  }
-
-  #relayEnded(accessPoint: string, event: "opened" | "failed", why: string | null): void {
-    const desk = this.#accessPoints.get(accessPoint);
-    if (desk === undefined || desk.pulse === null) return;
-    const { id, card, energisedMs } = desk.pulse;
-    desk.pulse = null;
-    if (energisedMs === null && card !== null) this.#presence.forget(card);
-    desk.state = pulseEnded(desk.state);
-    const heldMs = energisedMs === null ? 0 : Math.round(this.#clock.monotonicMs() - energisedMs);
-    if (why !== null) this.#log.error("relay failed", { accessPoint, why });
-    this.#writePassage(desk, event, id, { heldMs, ...(why === null ? {} : { why }) });
-  }
-
-  /** Grants of the run before whose outcome was never written: reported as such, and never pulsed again. */
-  resume(unknownOutcomes: readonly { accessPoint: string; tap: string }[]): void {
-    const why = "the gateway stopped before the outcome was written";
-    for (const { accessPoint, tap } of unknownOutcomes) {
-      const desk = this.#accessPoints.get(accessPoint);
-      if (desk !== undefined) this.#writePassage(desk, "unknown", tap, { why });
-    }
-  }
-
-  /** `tap`: the id of the tap's event; where that is not certain yet, the passage is written once it is. */
-  async #writePassage(
-    { settings }: AccessPointDesk,
-    event: string,
-    tap: Settlement["id"],
-    data: Record<string, unknown>,
-  ): Promise<void> {
-    const stamp = this.#scribe.stamp();
-    this.#scribe.write("grindvakt.passage.v1", settings.id, stamp, {
-      event,
-      accessPoint: settings.id,
-      direction: settings.direction,
-      pulseMs: settings.pulseMs,
-      tap: tap instanceof Promise ? await tap : tap,
-      ...data,
-    });
+  /** Openings of the run before whose outcome was never written: reported as such, and never pulsed again. */
+  resume(unknownOutcomes: readonly UnknownOutcome[]): void {
+    for (const { accessPoint, kind, id } of unknownOutcomes)
+      this.#accessPoints.get(accessPoint)?.turnstile.outcomeUnknown(kind, id);
   }
 
   // ---------------------------------------------------------------- what the list says
@@ -323,6 +230,7 @@ export class Gateway {
   /** The last word of this run: what was only counted so far, and that it stops. */
   stopped(): Promise<Settlement> {
     this.#intake.close();
+    for (const { turnstile } of this.#accessPoints.values()) turnstile.close();
     return this.note("stopped", {});
   }
 
@@ -341,11 +249,15 @@ export class Gateway {
         hours: parseOpeningHours(settings.hours),
         passback: settings.passback.mode,
       },
-      state: IDLE_ACCESS_POINT,
-      pulse: null,
+      turnstile: new Turnstile(settings, {
+        clock: this.#clock,
+        log: this.#log,
+        scribe: this.#scribe,
+        changed: this.#rooms.changed,
+        notThrough: (card) => this.#presence.forget(card),
+      }),
     };
     this.#accessPoints.set(settings.id, desk);
-    if (settings.pulseMs !== null) this.#relayChanged(settings.id, "starting", null);
     for (const reader of settings.readers) this.#accessPointOf.set(reader, desk);
   }
 }

@@ -3,7 +3,15 @@
  * order that loses nothing. The real gate (`main.ts`) and the simulated one differ only in the ports they hand in.
  */
 import { join } from "node:path";
-import type { Reader, ReaderEvents, Reading, Relay, RelayEvents } from "../drivers/driver.ts";
+import type {
+  Input,
+  InputEvents,
+  Reader,
+  ReaderEvents,
+  Reading,
+  Relay,
+  RelayEvents,
+} from "../drivers/driver.ts";
 import type { Broker, Clock, FeedSource, Files, Log, Message, Random } from "../drivers/ports.ts";
 import type { BuildIndex } from "../sync/build.ts";
 import { createFeed } from "../sync/feed.ts";
@@ -11,6 +19,7 @@ import type { Cut } from "../sync/index-cuts.ts";
 import { createSync, type Sync } from "../sync/sync.ts";
 import { revisionOf } from "./announcement.ts";
 import { ClockWatch } from "./clock-watch.ts";
+import type { InputUse } from "./contacts.ts";
 import { type AccessPointSettings, Gateway, type TapView } from "./gateway.ts";
 import { Journal } from "./journal.ts";
 import { readEntries } from "./journal-reader.ts";
@@ -76,6 +85,7 @@ export interface HousePorts {
   createBroker(will: Message, subscriptions: string[]): Broker | null;
   createReader(id: string, events: ReaderEvents): Promise<Reader>;
   createRelay(accessPoint: string, events: RelayEvents): Promise<Relay>;
+  createInput(accessPoint: string, use: InputUse, events: InputEvents): Promise<Input>;
   /** A tap was decided; for eyes in this process. */
   tapped(tap: TapView): void;
 }
@@ -113,6 +123,7 @@ export class House {
   #tokenKey: Uint8Array = new Uint8Array();
   #readers = new Map<string, Reader>();
   #relays = new Map<string, Relay>();
+  #inputs: Input[] = [];
 
   constructor(settings: HouseSettings, ports: HousePorts) {
     const { clock, random, files, log } = ports;
@@ -187,6 +198,7 @@ export class House {
     this.#site.startJournaling((data) =>
       this.#scribe.write("grindvakt.list.v1", "list", this.#scribe.stamp(), data),
     );
+    await Promise.all(this.#inputs.map((input) => input.start()));
     await Promise.all([...this.#readers.values()].map((reader) => reader.start()));
     this.#outbox.start(this.#journal);
     this.#startBroker();
@@ -196,6 +208,7 @@ export class House {
   async stop(): Promise<void> {
     this.#clockWatch.stop();
     await Promise.all([...this.#readers.values()].map((reader) => reader.stop()));
+    await Promise.all(this.#inputs.map((input) => input.stop()));
     await Promise.all([...this.#relays.values()].map((relay) => relay.stop()));
     await this.#sync.stop();
     await this.#site.stop();
@@ -220,6 +233,7 @@ export class House {
       siteList: this.#site.status,
       readers: this.#gateway.readerStates(),
       relays: this.#gateway.relayStates(),
+      inputs: this.#gateway.inputStates(),
       accessPoints: accessPoints.map(({ id, direction, readers }) => ({ id, direction, readers })),
       outbox: this.#outbox.state,
       journal: { ...this.#journal.fill, state: this.#journal.state, headSeq: this.#journal.headSeq },
@@ -306,9 +320,13 @@ export class House {
   }
 
   async #createDevices(): Promise<void> {
-    for (const { id, readers, pulseMs } of this.#settings.accessPoints) {
+    for (const { id, readers, pulseMs, inputs } of this.#settings.accessPoints) {
       for (const reader of readers) {
         this.#readers.set(reader, await this.#ports.createReader(reader, this.#gateway.readerEvents(reader)));
+      }
+      for (const use of Object.keys(inputs) as InputUse[]) {
+        const events = this.#gateway.inputEvents(id, use);
+        this.#inputs.push(await this.#ports.createInput(id, use, events));
       }
       if (pulseMs === null) continue;
       this.#relays.set(id, await this.#ports.createRelay(id, this.#gateway.relayEvents(id)));

@@ -22,7 +22,14 @@ import { PcscHub } from "../drivers/pcsc-hub.ts";
 import { startPcscProcess } from "../drivers/pcsc-process.ts";
 import type { FeedSource, Files, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
-import { createReader, createRelay, type ReaderOptions, type RelayOptions } from "../drivers/registry.ts";
+import {
+  createInput,
+  createReader,
+  createRelay,
+  type InputOptions,
+  type ReaderOptions,
+  type RelayOptions,
+} from "../drivers/registry.ts";
 import { readSecretFile } from "../drivers/secret-file.ts";
 import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
@@ -149,6 +156,7 @@ async function portsOf(
   const driverWorld = { clock, random, log, openChannel };
   const relayWorld = { ...driverWorld, openChannel: shareChannels(openChannel) };
   const relays = new Map(accessPoints.map(({ id, relay }) => [id, relay]));
+  const inputs = new Map(accessPoints.map(({ id, inputs }) => [id, inputs]));
   const osdp = await osdpPlaces(readers, driverWorld);
   const takesFromKernel = readers.some((reader) => reader.driver === "hid" && reader.mode === "keyboard");
   const hid = createNodeHid({ takesFromKernel }, clock);
@@ -169,6 +177,11 @@ async function portsOf(
       const options = relays.get(id);
       const place = options?.driver === "osdp-output" ? osdp.get(options.reader) : undefined;
       return createRelay({ ...options, ...place, boards, id } as RelayOptions, relayWorld, events);
+    },
+    createInput: (id, use, events) => {
+      const options = inputs.get(id)?.[use];
+      const place = options?.driver === "osdp-input" ? osdp.get(options.reader) : undefined;
+      return createInput({ ...options, ...place, id } as InputOptions, driverWorld, events);
     },
     tapped,
   };

@@ -35,13 +35,17 @@ export function createTally(clock: Clock, tell: (count: number) => void): Tally 
 }
 
 export interface Noise {
-  /** True when this reading may be an event of its own; else it is counted. */
+  /** True when this one may be an event of its own; else it is counted. */
   admit(): boolean;
   flush(): void;
 }
 
-/** `summarise` is told, once a minute, how many readings were only counted. */
-export function createNoise(clock: Clock, summarise: (suppressed: number) => void): Noise {
+/** `summarise` is told, once a minute, how many were only counted. */
+export function createNoise(
+  clock: Clock,
+  summarise: (suppressed: number) => void,
+  eventsMax = EVENTS_MAX_PER_WINDOW,
+): Noise {
   const suppressed = createTally(clock, summarise);
   let window = { endsMs: Number.NEGATIVE_INFINITY, seen: 0 };
   return {
@@ -49,7 +53,7 @@ export function createNoise(clock: Clock, summarise: (suppressed: number) => voi
       const now = clock.monotonicMs();
       if (now >= window.endsMs) window = { endsMs: now + WINDOW_MS, seen: 0 };
       window.seen += 1;
-      if (window.seen <= EVENTS_MAX_PER_WINDOW) return true;
+      if (window.seen <= eventsMax) return true;
       suppressed.add();
       return false;
     },

@@ -122,7 +122,7 @@ export function createReport(
 }
 
 function stateMessages(topics: Topics, status: Status): Message[] {
-  const { version, boot, since, list, siteList, readers, relays, outbox, journal } = status;
+  const { version, boot, since, list, siteList, readers, relays, inputs, outbox, journal } = status;
   const readerStates = Object.entries(readers);
   const state = {
     state: "online",
@@ -134,6 +134,7 @@ function stateMessages(topics: Topics, status: Status): Message[] {
     siteList,
     readers: Object.fromEntries(readerStates.map(([id, reader]) => [id, reader.state])),
     relays: Object.fromEntries(Object.entries(relays).map(([id, relay]) => [id, relay.state])),
+    inputs: Object.fromEntries(Object.entries(inputs).map(([id, contacts]) => [id, statesOf(contacts)])),
     journal,
     refused: outbox.refused,
     clockTrusted: status.clockTrusted,
@@ -147,4 +148,8 @@ function stateMessages(topics: Topics, status: Status): Message[] {
 
 function stateMessage(topic: string, value: unknown): Message {
   return { topic, payload: JSON.stringify(value), retain: true, contentType: "application/json" };
+}
+
+function statesOf(contacts: Readonly<Record<string, { state: string }>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(contacts).map(([use, { state }]) => [use, state]));
 }

@@ -8,9 +8,15 @@ import type { Line } from "./record.ts";
 /** How far back is looked: a pulse ends within ten seconds of its grant, so its outcome stands near it. */
 export const RESUME_LINES = 2_000;
 
+/** What may have moved a relay, and of which no outcome is written: a granted tap, or a request to exit. */
+export interface UnknownOutcome {
+  accessPoint: string;
+  kind: "tap" | "request";
+  id: string;
+}
+
 export interface Resumption {
-  /** Grants that may have moved a relay, and of which no outcome is written. */
-  unknownOutcomes: { accessPoint: string; tap: string }[];
+  unknownOutcomes: UnknownOutcome[];
   trustedFloorMs: number;
 }
 
@@ -20,26 +26,43 @@ export async function resume(
   gateway: string,
   withRelay: ReadonlySet<string>,
 ): Promise<Resumption> {
-  const open = new Map<string, string>();
+  const open = new Map<string, UnknownOutcome>();
   let trustedFloorMs = 0;
   for await (const { line } of entries) {
-    const { clock, accessPoint, tap } = line.data as {
+    const { clock, accessPoint, event, tap, request } = line.data as {
       clock?: { trusted?: boolean; floor?: string };
       accessPoint?: string;
+      event?: string;
       tap?: string;
+      request?: string;
     };
     const trusted = clock?.trusted === true ? line.time : clock?.floor;
     if (trusted !== undefined) trustedFloorMs = Math.max(trustedFloorMs, Date.parse(trusted) || 0);
     if (typeof accessPoint !== "string" || !withRelay.has(accessPoint)) continue;
-    if (isPulse(line)) open.set(line.id ?? `${gateway}/${line.seq}`, accessPoint);
-    if (line.type !== "grindvakt.passage.v1") continue;
-    if (typeof tap === "string") open.delete(tap);
-    // Its tap had no id yet. An access point has one pulse at a time, so it ended whichever is open there.
-    else for (const [id, at] of open) if (at === accessPoint) open.delete(id);
+    const kind = pulseOf(line);
+    if (kind !== null) {
+      const id = line.id ?? `${gateway}/${line.seq}`;
+      open.set(id, { accessPoint, kind, id });
+    }
+    if (!isOutcome(line.type, event)) continue;
+    const id = tap ?? request;
+    if (typeof id === "string") open.delete(id);
+    // What asked had no id yet. An access point has one pulse at a time, so it ended whichever is open there.
+    else for (const [id, at] of open) if (at.accessPoint === accessPoint) open.delete(id);
   }
-  return { unknownOutcomes: [...open].map(([tap, accessPoint]) => ({ accessPoint, tap })), trustedFloorMs };
+  return { unknownOutcomes: [...open.values()], trustedFloorMs };
 }
 
-function isPulse({ type, data }: Line): boolean {
-  return type === "grindvakt.tap.v1" && data.granted === true && data.pulse !== "running";
+function pulseOf({ type, data }: Line): UnknownOutcome["kind"] | null {
+  if (data.pulse === "running") return null;
+  if (type === "grindvakt.tap.v1" && data.granted === true) return "tap";
+  return type === "grindvakt.passage.v1" && data.event === "request-to-exit" ? "request" : null;
+}
+
+/** What the relay did; who then passed, or did not, is told beside it. */
+function isOutcome(type: string, event: string | undefined): boolean {
+  return (
+    type === "grindvakt.passage.v1" &&
+    (event === "opened" || event === "failed" || event === "withheld" || event === "unknown")
+  );
 }

@@ -4,6 +4,7 @@
 import type { BrokerSession } from "../drivers/ports.ts";
 import type { Freshness } from "../sync/card.ts";
 import type { ListAge, ListInForce } from "../sync/sync.ts";
+import type { InputState, InputUse } from "./contacts.ts";
 import type { JournalFill } from "./journal.ts";
 import type { OutboxState } from "./outbox.ts";
 import type { ReaderState } from "./reader-state.ts";
@@ -46,6 +47,8 @@ export interface Status {
   readers: Record<string, ReaderState>;
   /** By access point; those that have one. */
   relays: Record<string, RelayState>;
+  /** By access point, and what they tell; those that are wired. */
+  inputs: Record<string, Partial<Record<InputUse, InputState>>>;
   accessPoints: readonly { id: string; direction: "entry" | "exit"; readers: readonly string[] }[];
   outbox: OutboxState;
   journal: JournalFill & { state: "well" | "failed"; headSeq: number };

@@ -6,6 +6,9 @@ import type { OsdpOutputOptions } from "./bus-osdp-output.ts";
 import type { OsdpReaderOptions } from "./bus-osdp-reader.ts";
 import type {
   DriverWorld,
+  Input,
+  InputEvents,
+  InputModule,
   Reader,
   ReaderEvents,
   ReaderModule,
@@ -19,8 +22,9 @@ import type { SerialReaderOptions } from "./reader-serial.ts";
 import type { HidRelayOptions } from "./relay-hid.ts";
 import type { SerialRelayOptions } from "./relay-serial.ts";
 import type { VirtualReaderOptions, VirtualRelayOptions } from "./virtual.ts";
+import type { VirtualInputOptions } from "./virtual-input.ts";
 
-/** Options by driver type. `id` is the reader's, and for a relay that of its access point: it is named in the log. */
+/** Options by driver type. `id` is the reader's, and for a relay or an input that of its access point: it is named in the log. */
 interface ReaderOptionsOf {
   hid: HidReaderOptions;
   osdp: OsdpReaderOptions;
@@ -33,6 +37,10 @@ interface RelayOptionsOf {
   "osdp-output": OsdpOutputOptions;
   "serial-relay": SerialRelayOptions;
   virtual: VirtualRelayOptions;
+}
+
+interface InputOptionsOf {
+  virtual: VirtualInputOptions;
 }
 
 const READERS: { [Type in keyof ReaderOptionsOf]: () => Promise<ReaderModule<ReaderOptionsOf[Type]>> } = {
@@ -50,14 +58,21 @@ const RELAYS: { [Type in keyof RelayOptionsOf]: () => Promise<RelayModule<RelayO
   virtual: async () => (await import("./virtual.ts")).virtualRelay,
 };
 
+const INPUTS: { [Type in keyof InputOptionsOf]: () => Promise<InputModule<InputOptionsOf[Type]>> } = {
+  virtual: async () => (await import("./virtual-input.ts")).virtualInput,
+};
+
 export type ReaderType = keyof ReaderOptionsOf;
 export type RelayType = keyof RelayOptionsOf;
+export type InputType = keyof InputOptionsOf;
 export type ReaderOptions = { [Type in ReaderType]: { driver: Type } & ReaderOptionsOf[Type] }[ReaderType];
 export type RelayOptions = { [Type in RelayType]: { driver: Type } & RelayOptionsOf[Type] }[RelayType];
+export type InputOptions = { [Type in InputType]: { driver: Type } & InputOptionsOf[Type] }[InputType];
 
 /** What a configuration may name as `driver`. */
 export const READER_TYPES = Object.keys(READERS) as readonly ReaderType[];
 export const RELAY_TYPES = Object.keys(RELAYS) as readonly RelayType[];
+export const INPUT_TYPES = Object.keys(INPUTS) as readonly InputType[];
 
 /** Rejects when the driver's own packages cannot be loaded. */
 export async function createReader<Type extends ReaderType>(
@@ -79,5 +94,15 @@ export async function createRelay<Type extends RelayType>(
   events: RelayEvents,
 ): Promise<Relay> {
   const module = await RELAYS[options.driver]();
+  return module.create(options, world, events);
+}
+
+/** Rejects like `createReader`. */
+export async function createInput<Type extends InputType>(
+  options: { driver: Type } & InputOptionsOf[Type],
+  world: DriverWorld,
+  events: InputEvents,
+): Promise<Input> {
+  const module = await INPUTS[options.driver]();
   return module.create(options, world, events);
 }

@@ -7,7 +7,7 @@ import { parseConfiguration } from "../../config/load.ts";
 import type { Configuration } from "../../config/schema.ts";
 import { startEmbeddedBroker } from "../../drivers/broker-embedded.ts";
 import { createLog } from "../../drivers/log.ts";
-import { READER_TYPES, RELAY_TYPES } from "../../drivers/registry.ts";
+import { INPUT_TYPES, READER_TYPES, RELAY_TYPES } from "../../drivers/registry.ts";
 import { createSystem } from "../../drivers/system.ts";
 import { cardRows, publishCards } from "../../sync/publish.ts";
 import { initFeed } from "../../sync/publish-feed.ts";
@@ -106,7 +106,11 @@ accessPoints:
 mqtt: { urls: ["${ports.broker}"] }
 console: { listen: "127.0.0.1:${ports.console}" }
 `;
-  const loaded = parseConfiguration(text, folder, { readers: READER_TYPES, relays: RELAY_TYPES });
+  const loaded = parseConfiguration(text, folder, {
+    readers: READER_TYPES,
+    relays: RELAY_TYPES,
+    inputs: INPUT_TYPES,
+  });
   if (loaded.kind === "loaded") return loaded.configuration;
   throw new Error(
     `the demo's own configuration is wrong: ${loaded.faults.map(({ message }) => message).join("; ")}`,

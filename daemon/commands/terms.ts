@@ -15,14 +15,16 @@ export async function readSite(
   files: Files,
 ): Promise<{ configuration: Configuration; warnings: string[] } | { configuration: null; faults: string[] }> {
   // Loaded only here: the schema and its validator take a tenth of a second, and half the commands need neither.
-  const [{ loadConfiguration }, { formatFault }, { READER_TYPES, RELAY_TYPES }] = await Promise.all([
-    import("../../config/load.ts"),
-    import("../../config/faults.ts"),
-    import("../../drivers/registry.ts"),
-  ]);
+  const [{ loadConfiguration }, { formatFault }, { INPUT_TYPES, READER_TYPES, RELAY_TYPES }] =
+    await Promise.all([
+      import("../../config/load.ts"),
+      import("../../config/faults.ts"),
+      import("../../drivers/registry.ts"),
+    ]);
   const loaded = await loadConfiguration(file, (path, sizeBytesMax) => files.read(path, sizeBytesMax), {
     readers: READER_TYPES,
     relays: RELAY_TYPES,
+    inputs: INPUT_TYPES,
   });
   if (loaded.kind === "faults")
     return { configuration: null, faults: loaded.faults.map((fault) => formatFault(file, fault)) };

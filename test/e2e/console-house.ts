@@ -27,6 +27,7 @@ export function wellStatus(): Status {
     readers: { "north-in-1": readerState("up"), office: readerState("down", `no device, last card ${CARD}`) },
     siteList: { blocked: 2, allowed: 0, fault: null },
     relays: { "north-in": { state: "up", since: SINCE, why: null } },
+    inputs: { "north-in": { passage: { state: "open", since: SINCE, why: null } } },
     accessPoints: [{ id: "north-in", direction: "entry", readers: ["north-in-1"] }],
     outbox: { unsent: 3, acknowledgedSeq: 120, refused: null },
     journal: { bytes: 4_096, maxBytes: 2 ** 31, warning: false, state: "well", headSeq: 123 },

@@ -94,6 +94,9 @@ export class SimGate {
           },
         });
       },
+      createInput: async () => {
+        throw new Error("no contact is wired here");
+      },
       tapped: ({ decision, reader }) => {
         this.world.note(`tap at ${reader}: ${decision.reason}`);
         this.#site.decided(decision);
@@ -263,6 +266,7 @@ function settingsOf(boot: string): HouseSettings {
       repeatSeconds: 2,
       passback: { mode: "off", resetMinutes: 720 },
       hours: [],
+      inputs: {},
     })),
     cards: {
       name: "id06",

@@ -141,6 +141,7 @@ describe("events", () => {
           passback: { mode: "report", resetMinutes: 60 },
           repeatSeconds: 0,
         },
+        { id: "wired", inputs: { passage: { passageSeconds: 5 }, "request-to-exit": {}, tamper: {} } },
         { id: "no-relay", pulseMs: null, whenJournalFails: "deny" },
         { id: "strict", whenJournalFails: "deny" },
       ],
@@ -163,10 +164,23 @@ describe("events", () => {
     relay.up({});
     relay.down("unplugged");
     relay.up({});
-    gateway.resume([{ accessPoint: "north-in", tap: "gate-07/1" }]);
+    gateway.resume([{ accessPoint: "north-in", kind: "tap", id: "gate-07/1" }]);
     bench.presentNumber("in-1");
     await bench.settle();
     bench.useList(listOfAll());
+    gateway.inputEvents("wired", "passage").down("unplugged");
+    gateway.inputEvents("wired", "passage").up({});
+    for (let press = 0; press < 70; press += 1) bench.touch("wired", "request-to-exit");
+    await bench.settle();
+    const wired = gateway.relayEvents("wired");
+    wired.energised();
+    for (let person = 0; person < 75; person += 1) bench.touch("wired", "passage");
+    wired.released();
+    for (let move = 0; move < 10; move += 1) bench.touch("wired", "tamper");
+    bench.presentNumber("wired-1");
+    await bench.settle();
+    wired.energised();
+    wired.released();
     gateway.listEvents.refused({ name: "unreachable", why: "nobody answers" });
     bench.presentNumber("in-1");
     await bench.settle();
@@ -212,6 +226,14 @@ describe("events", () => {
       "grindvakt.passage.v1 failed",
       "grindvakt.passage.v1 withheld",
       "grindvakt.passage.v1 unknown",
+      "grindvakt.passage.v1 passed",
+      "grindvakt.passage.v1 not-passed",
+      "grindvakt.passage.v1 passed-without-grant",
+      "grindvakt.passage.v1 request-to-exit",
+      "grindvakt.passage.v1 requests-ignored",
+      "grindvakt.gateway.v1 input-down",
+      "grindvakt.gateway.v1 tamper",
+      "grindvakt.gateway.v1 tamper-changes",
       "grindvakt.reader.v1 up",
       "grindvakt.reader.v1 down",
       "grindvakt.reader.v1 misreads",

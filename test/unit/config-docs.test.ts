@@ -12,7 +12,11 @@ const PAGE = readFileSync("docs/configuration.md", "utf8");
 const EXAMPLE = /```yaml\n(.*?)```/s.exec(PAGE)![1]!;
 /** `formatter.lineWidth` of biome.json. */
 const LINE_WIDTH = 110;
-const DRIVERS: Drivers = { readers: ["serial", "virtual"], relays: ["serial-relay", "virtual"] };
+const DRIVERS: Drivers = {
+  readers: ["serial", "virtual"],
+  relays: ["serial-relay", "virtual"],
+  inputs: ["virtual"],
+};
 
 interface Schema extends Described {
   description?: string;
@@ -29,7 +33,7 @@ interface Schema extends Described {
 const FILE = CONFIGURATION as unknown as Schema;
 const { gateway, cards, readers, accessPoints, mqtt, journal, console, log } = FILE.properties!;
 const accessPoint = accessPoints!.items!;
-const { relay, passback } = accessPoint.properties!;
+const { relay, passback, inputs } = accessPoint.properties!;
 const serial = driversOf(readers!.items!).serial!;
 const reads = serial.properties!.reads!;
 
@@ -49,6 +53,11 @@ const TABLES: [heading: string, schema: Schema][] = [
   ["`passback`", passback!],
   ...Object.entries(driversOf(relay!)).map(([driver, schema]): [string, Schema] => [
     `Relay driver \`${driver}\``,
+    schema,
+  ]),
+  ["`inputs`", inputs!],
+  ...Object.entries(driversOf(inputs!.properties!.passage!)).map(([driver, schema]): [string, Schema] => [
+    `Input driver \`${driver}\``,
     schema,
   ]),
   ["`mqtt`", mqtt!],

@@ -7,7 +7,11 @@ import type { Drivers } from "../../config/device-checks.ts";
 import { formatFault } from "../../config/faults.ts";
 import { type LoadResult, parseConfiguration } from "../../config/load.ts";
 
-const DRIVERS: Drivers = { readers: ["serial", "virtual"], relays: ["serial-relay", "virtual"] };
+const DRIVERS: Drivers = {
+  readers: ["serial", "virtual"],
+  relays: ["serial-relay", "virtual"],
+  inputs: ["virtual"],
+};
 const PAGE = readFileSync("docs/configuration.md", "utf8");
 const FIXTURES = [
   /```yaml\n(.*?)```/s.exec(PAGE)![1]!,

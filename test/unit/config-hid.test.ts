@@ -11,7 +11,11 @@ const WEDGE = { driver: "hid", vendorId: 0x08ff, productId: 9 };
 const REPORT = { ...WEDGE, mode: "report", reads: "uid" };
 
 function faultsOf(text: string): string[] {
-  const result = parseConfiguration(text, "/etc/grindvakt", { readers: READER_TYPES, relays: RELAY_TYPES });
+  const result = parseConfiguration(text, "/etc/grindvakt", {
+    readers: READER_TYPES,
+    relays: RELAY_TYPES,
+    inputs: [],
+  });
   return result.kind === "faults" ? result.faults.map(({ path, message }) => `${path}: ${message}`) : [];
 }
 

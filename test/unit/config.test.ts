@@ -8,10 +8,15 @@ import { fileBytesMax, loadConfiguration, parseConfiguration } from "../../confi
 import type { Configuration } from "../../config/schema.ts";
 
 const FIXTURES = "test/fixtures/config";
-const DRIVERS: Drivers = { readers: ["serial", "virtual"], relays: ["serial-relay", "virtual"] };
+const DRIVERS: Drivers = {
+  readers: ["serial", "virtual"],
+  relays: ["serial-relay", "virtual"],
+  inputs: ["virtual"],
+};
 const EVERY_DRIVER: Drivers = {
   readers: ["serial", "virtual", "pcsc", "osdp", "hid"],
   relays: ["serial-relay", "virtual", "hid-relay", "gpio", "osdp-output"],
+  inputs: ["gpio", "osdp-input", "virtual"],
 };
 const MINIMAL = `
 gateway: { id: gate-1, site: test }
@@ -79,6 +84,7 @@ describe("a configuration", () => {
             id: "in",
             direction: "entry",
             readers: ["in"],
+            inputs: {},
             repeatSeconds: 2,
             passback: { mode: "off", resetMinutes: 720 },
             hours: [],
@@ -118,7 +124,7 @@ describe("a configuration", () => {
   it("says which drivers are not in this version", () => {
     const said = lines(faultsOf(fixture("every-driver.yaml")));
     expect(said.match(/driver "[a-z-]+" is not in this version/g)).toEqual(
-      ["pcsc", "osdp", "osdp", "hid", "hid-relay", "gpio", "osdp-output"].map(
+      ["pcsc", "osdp", "osdp", "hid", "hid-relay", "gpio", "gpio", "osdp-input", "osdp-output"].map(
         (driver) => `driver "${driver}" is not in this version`,
       ),
     );
@@ -314,7 +320,7 @@ accessPoints:
 
   it("give each output to one access point", () => {
     expect(lines(faultsOf(withOutputs(1, 1), EVERY_DRIVER))).toBe(
-      "site.yaml:9:99: accessPoints[1].relay.output: another access point has this output, allowed: one of its own\n",
+      "site.yaml:9:99: accessPoints[1].relay.output: another device has this output, allowed: one of its own\n",
     );
   });
 
@@ -322,6 +328,60 @@ accessPoints:
     expect(lines(load(withOutputs(0, 1), EVERY_DRIVER).warnings)).toBe(
       "site.yaml:6:5: readers[1]: anyone at the cable can present cards, better: scbk, the reader's own key\n",
     );
+  });
+});
+
+describe("inputs", () => {
+  const RELAY = "relay: { driver: virtual }, ";
+  it.each<[what: string, point: string, said: string]>([
+    ["nothing", "", ""],
+    [
+      "all three",
+      `${RELAY}inputs: { passage: { driver: gpio, line: 1 }, request-to-exit: { driver: gpio, line: 2 }, tamper: { driver: virtual } }`,
+      "",
+    ],
+    [
+      "passageSeconds",
+      "inputs: { passage: { driver: virtual, passageSeconds: 61 } }",
+      "passageSeconds: is 61, allowed: a whole number from 1 to 60",
+    ],
+    [
+      "passageSeconds elsewhere",
+      "inputs: { tamper: { driver: virtual, passageSeconds: 5 } }",
+      "passageSeconds: is an unknown key",
+    ],
+    ["another use", "inputs: { fire: { driver: virtual } }", "fire: is an unknown key"],
+    [
+      "a button without a relay",
+      "inputs: { request-to-exit: { driver: virtual } }",
+      "there is no relay that it could open",
+    ],
+    ["no line", "inputs: { passage: { driver: gpio } }", "line: is missing"],
+    [
+      "no chip",
+      "inputs: { passage: { driver: gpio, chip: ../x, line: 1 } }",
+      "allowed: gpiochip0, gpiochip1 and so on",
+    ],
+    [
+      "one line twice",
+      "relay: { driver: gpio, line: 1 }, inputs: { passage: { driver: gpio, line: 1 } }",
+      "another device has this line",
+    ],
+    [
+      "one line of two chips",
+      "relay: { driver: gpio, line: 1 }, inputs: { passage: { driver: gpio, chip: gpiochip1, line: 1 } }",
+      "",
+    ],
+    ["no OSDP reader", "inputs: { passage: { driver: osdp-input, reader: in } }", "is no OSDP reader"],
+    ["no such driver", "inputs: { passage: { driver: pigpio } }", "driver"],
+  ])("%s", (_what, point, said) => {
+    const text = MINIMAL.replace("driver: virtual", "driver: serial, port: /dev/a").replace(
+      "readers: [in] }",
+      `readers: [in], ${point} }`,
+    );
+    const faults = faultsOf(text, EVERY_DRIVER);
+    expect(lines(faults)).toContain(said);
+    expect(faults).toHaveLength(said === "" ? 0 : 1);
   });
 });
 

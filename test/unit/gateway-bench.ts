@@ -2,6 +2,7 @@
  * A gateway on a bench: the real loop between rooms of a few lines each, whose answers the test decides.
  */
 
+import type { InputUse } from "../../daemon/contacts.ts";
 import {
   type AccessPointSettings,
   Gateway,
@@ -11,7 +12,15 @@ import {
 import type { Settlement } from "../../daemon/journal.ts";
 import type { Draft } from "../../daemon/record.ts";
 import { Scribe } from "../../daemon/scribe.ts";
-import type { Assurance, Credential, MisreadReason, Reading, Signal, Stamp } from "../../drivers/driver.ts";
+import type {
+  Assurance,
+  Credential,
+  InputEvents,
+  MisreadReason,
+  Reading,
+  Signal,
+  Stamp,
+} from "../../drivers/driver.ts";
 import type { Card, CardAnswer, CardIndex } from "../../sync/card.ts";
 import type { ListAge, ListInForce } from "../../sync/sync.ts";
 import { SimClock, type SimClockOptions } from "../sim/clock.ts";
@@ -45,6 +54,7 @@ export class GatewayBench {
   readonly signals: { reader: string; signal: Signal }[] = [];
   readonly pulses: { accessPoint: string; durationMs: number }[] = [];
   readonly taps: TapView[] = [];
+  readonly #inputs = new Map<string, InputEvents>();
   changes = 0;
   age: ListAge = { freshness: "fresh", ageSeconds: 35, refreshedAtMs: Date.parse("2026-11-23T05:59:25Z") };
   readonly scribe: Scribe;
@@ -126,6 +136,20 @@ export class GatewayBench {
     this.gateway.readerEvents(reader).reading(reading, this.stamp());
   }
 
+  /** The contact of this access point closes and opens again; its instant is now, or given. */
+  touch(accessPoint: string, use: InputUse, stamp = this.stamp()): void {
+    const input = this.#input(accessPoint, use);
+    input.changed(true, stamp);
+    input.changed(false, stamp);
+  }
+
+  #input(accessPoint: string, use: InputUse): InputEvents {
+    const key = `${accessPoint} ${use}`;
+    const events = this.#inputs.get(key) ?? this.gateway.inputEvents(accessPoint, use);
+    this.#inputs.set(key, events);
+    return events;
+  }
+
   presentNumber(reader: string, number = NUMBER): void {
     this.present(reader, credential({ kind: "number", number }, "number"));
   }
@@ -186,6 +210,7 @@ function accessPointOf(given: Partial<AccessPointSettings> & { id: string }): Ac
     passback: { mode: "off", resetMinutes: 720 },
     hours: [],
     whenJournalFails: "grant",
+    inputs: {},
     ...given,
   };
 }

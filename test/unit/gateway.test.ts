@@ -404,7 +404,7 @@ describe("a pulse", () => {
 
   test("of the run before, whose end nobody saw, is told of as unknown and never made again", async () => {
     const bench = openGate();
-    bench.gateway.resume([{ accessPoint: GATE, tap: "gate-07/99" }]);
+    bench.gateway.resume([{ accessPoint: GATE, kind: "tap", id: "gate-07/99" }]);
     await bench.clock.advance(10_000);
     expect(bench.dataOf("passage")).toMatchObject([
       { event: "unknown", accessPoint: GATE, tap: "gate-07/99" },

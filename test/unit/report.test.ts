@@ -22,6 +22,7 @@ function statusOf(more: Partial<Status> = {}): Status {
     clockTrusted: true,
     siteList: { blocked: 0, allowed: 0, fault: null },
     relays: { "north-in": { state: "up", since: SINCE, why: null } },
+    inputs: {},
     list: listStatus(listOfAll(), { freshness: "fresh", ageSeconds: 35, refreshedAtMs: Date.parse(SINCE) }),
     readers: { "north-in-1": { ...newReaderState(SINCE), state: "up" } },
     accessPoints: [{ id: "north-in", direction: "entry", readers: ["north-in-1"] }],

@@ -32,10 +32,10 @@ async function unknown(...drafts: Parameters<typeof lines>) {
 describe("grants without an outcome", () => {
   test("are those whose passage was never written", async () => {
     expect(await unknown(grant("in"), passage("gate-07/1"), grant("in"))).toEqual([
-      { accessPoint: "in", tap: "gate-07/3" },
+      { accessPoint: "in", kind: "tap", id: "gate-07/3" },
     ]);
     expect(await unknown(grant("in"), grant("out"), passage("gate-07/2", "out"))).toEqual([
-      { accessPoint: "in", tap: "gate-07/1" },
+      { accessPoint: "in", kind: "tap", id: "gate-07/1" },
     ]);
   });
 
@@ -48,14 +48,35 @@ describe("grants without an outcome", () => {
 
   test("are not those whose relay moved before the number was known, while the disk was late", async () => {
     expect(await unknown(grant("out"), grant("in"), passage(null))).toEqual([
-      { accessPoint: "out", tap: "gate-07/1" },
+      { accessPoint: "out", kind: "tap", id: "gate-07/1" },
     ]);
     expect(await unknown(passage(null))).toEqual([]);
   });
 
+  test("are requests to exit, too, but for those during a pulse", async () => {
+    const request = (more: object = {}) => ({
+      type: "grindvakt.passage.v1" as const,
+      data: { event: "request-to-exit", accessPoint: "in", ...more },
+    });
+    const outcome = (more: object) => ({
+      ...request(),
+      data: { event: "opened", accessPoint: "in", ...more },
+    });
+    expect(await unknown(request())).toEqual([{ accessPoint: "in", kind: "request", id: "gate-07/1" }]);
+    expect(await unknown(request(), outcome({ request: "gate-07/1" }))).toEqual([]);
+    expect(await unknown(request({ pulse: "running" }))).toEqual([]);
+  });
+
+  test("have none in who passed: that says nothing of the relay", async () => {
+    for (const event of ["passed", "not-passed", "passed-without-grant"]) {
+      const line = { ...passage("gate-07/1"), data: { event, accessPoint: "in", tap: "gate-07/1" } };
+      expect(await unknown(grant("in"), line)).toHaveLength(1);
+    }
+  });
+
   test("are known by the id they were sent with", async () => {
     expect(await unknown({ id: "gate-07/boot/1", ...grant("in") })).toEqual([
-      { accessPoint: "in", tap: "gate-07/boot/1" },
+      { accessPoint: "in", kind: "tap", id: "gate-07/boot/1" },
     ]);
     expect(await unknown({ id: "gate-07/boot/1", ...grant("in") }, passage("gate-07/boot/1"))).toEqual([]);
   });

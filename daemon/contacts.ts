@@ -1,0 +1,88 @@
+/** The contacts of one access point: which are wired, whether each is there, and how it stands. */
+import type { InputEvents, Stamp } from "../drivers/driver.ts";
+import type { Log } from "../drivers/ports.ts";
+import { type Scribe, timeOf } from "./scribe.ts";
+import { cut } from "./tap-event.ts";
+
+export type InputUse = "passage" | "request-to-exit" | "tamper";
+
+export interface InputState {
+  /** `starting` until it has been opened or has failed once; then, while it is there, how the contact stands. */
+  state: "starting" | "down" | "open" | "closed";
+  /** RFC 3339; when it came into this state. */
+  since: string;
+  why: string | null;
+}
+
+export interface ContactsRooms {
+  log: Log;
+  scribe: Scribe;
+  /** A contact closed (`active`) or opened. */
+  moved(use: InputUse, active: boolean, stamp: Stamp): void;
+  /** A state has changed. */
+  changed(): void;
+}
+
+export class Contacts {
+  readonly #accessPoint: string;
+  readonly #rooms: ContactsRooms;
+  readonly #states = new Map<InputUse, InputState>();
+
+  constructor(accessPoint: string, uses: readonly InputUse[], rooms: ContactsRooms) {
+    this.#accessPoint = accessPoint;
+    this.#rooms = rooms;
+    for (const use of uses) this.#states.set(use, { state: "starting", since: this.#now(), why: null });
+  }
+
+  /** Whether it is wired and there: only then does its silence say anything. */
+  isThere(use: InputUse): boolean {
+    const state = this.#states.get(use)?.state;
+    return state === "open" || state === "closed";
+  }
+
+  states(): Partial<Record<InputUse, InputState>> {
+    return Object.fromEntries(this.#states);
+  }
+
+  eventsOf(use: InputUse): InputEvents {
+    const accessPoint = this.#accessPoint;
+    const { log } = this.#rooms;
+    let isDown = false;
+    let isActive = false;
+    return {
+      changed: (active, stamp) => {
+        isActive = active;
+        this.#change(use, active ? "closed" : "open", null);
+        this.#rooms.moved(use, active, stamp);
+      },
+      up: ({ model }) => {
+        this.#change(use, isActive ? "closed" : "open", null);
+        log.info("input is up", { accessPoint, input: use, model });
+        // The first time is what everybody expects; afterwards it ends an alarm.
+        if (isDown) this.#note("input-up", use, {});
+        isDown = false;
+      },
+      down: (why) => {
+        this.#change(use, "down", why);
+        log.warn("input is down", { accessPoint, input: use, why });
+        this.#note("input-down", use, { why });
+        isDown = true;
+      },
+    };
+  }
+
+  #change(use: InputUse, state: InputState["state"], why: string | null): void {
+    this.#states.set(use, { state, since: this.#now(), why: why === null ? null : cut(why) });
+    this.#rooms.changed();
+  }
+
+  #note(event: string, input: InputUse, data: Readonly<Record<string, unknown>>): void {
+    const { scribe } = this.#rooms;
+    const facts = { event, accessPoint: this.#accessPoint, input, ...data };
+    scribe.write("grindvakt.gateway.v1", "gateway", scribe.stamp(), facts);
+  }
+
+  #now(): string {
+    return timeOf(this.#rooms.scribe.stamp());
+  }
+}
