@@ -16,8 +16,13 @@ const SEEDS = Array.from({ length: 40 }, (_, seed) => seed + 1);
 const SECONDS = 60;
 
 /** A minute of a stormy site, with a few lives cut short, then calm, and everything must be whole. */
-async function live(seed: number, plant?: (machine: Machine) => Files): Promise<string[]> {
+async function live(
+  seed: number,
+  plant?: (machine: Machine) => Files,
+  prepare: (gate: SimGate) => void = () => undefined,
+): Promise<string[]> {
   const gate = new SimGate(seed, plant);
+  prepare(gate);
   const { world } = gate;
   const random = new SimRandom(`life ${seed}`);
   await gate.start();
@@ -46,6 +51,15 @@ describe("a gate in a storm", () => {
     const trace = await live(seed);
     expect(trace.length).toBeGreaterThan(100);
     expect(await live(seed)).toEqual(trace);
+  });
+
+  test("a contact that is told of twice is caught", async () => {
+    const prepare = ({ world }: SimGate): void => {
+      world.input("in passage").stutters = true;
+    };
+    const caught = await Promise.allSettled(SEEDS.slice(0, 5).map((seed) => live(seed, undefined, prepare)));
+    const violations = caught.filter((end) => end.status === "rejected" && end.reason instanceof Violation);
+    expect(violations.length).toBeGreaterThan(0);
   });
 
   test("a clock that starts in 1970 and is set later lets a centre place what came before", async () => {

@@ -17,6 +17,7 @@ import type { CentreWorld } from "../../sync/publish-repository.ts";
 import { SimClock, type SimClockOptions } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
 import type { SimFeed } from "./feed.ts";
+import { passageFault } from "./passages.ts";
 import { SimRandom } from "./random.ts";
 import { SiteChanges } from "./site-changes.ts";
 import { type Machine, SimWorld } from "./world.ts";
@@ -54,6 +55,8 @@ export class SimGate {
   #starting: Promise<void> = Promise.resolve();
   #life = 0;
   readonly #site = new SiteChanges();
+  /** Pulses that somebody has made up his mind about, by access point. */
+  readonly #passedBy = new Map<string, number>();
   /** The journal's lines of all lives whose sync was seen, by sequence. */
   readonly #durable = new Map<number, string>();
 
@@ -94,9 +97,7 @@ export class SimGate {
           },
         });
       },
-      createInput: async () => {
-        throw new Error("no contact is wired here");
-      },
+      createInput: async (id, use, events) => this.world.input(`${id} ${use}`).attach(machine.clock, events),
       tapped: ({ decision, reader }) => {
         this.world.note(`tap at ${reader}: ${decision.reason}`);
         this.#site.decided(decision);
@@ -129,6 +130,13 @@ export class SimGate {
     }
     if (this.#house !== null && random.chance(0.3))
       this.#site.change(this.#house, random.pick(SITE_CARDS).number, random, (line) => this.world.note(line));
+    for (const { id } of ACCESS_POINTS) {
+      // Most who are let in go through, some climb over, and some press the button.
+      const isLetIn = this.world.relay(id).pulses.length > (this.#passedBy.get(id) ?? 0);
+      if (isLetIn ? random.chance(0.8) : random.chance(0.02)) this.world.input(`${id} passage`).touch();
+      if (isLetIn) this.#passedBy.set(id, this.world.relay(id).pulses.length);
+      if (random.chance(0.03)) this.world.input(`${id} request-to-exit`).touch();
+    }
     await this.world.advance(1_000);
     this.#checkPulses();
     if (this.#site.fault !== null) throw new Violation(this.#site.fault);
@@ -140,7 +148,8 @@ export class SimGate {
   #checkGrantIsDurable(accessPoint: string): void {
     const grants = linesIn(this.world.disk, "durable").filter(
       ({ type, data }) =>
-        type === "grindvakt.tap.v1" && data.accessPoint === accessPoint && data.granted === true,
+        data.accessPoint === accessPoint &&
+        ((type === "grindvakt.tap.v1" && data.granted === true) || data.event === "request-to-exit"),
     );
     const pulses = this.world.relay(accessPoint).pulses.length;
     if (grants.length < pulses) {
@@ -194,6 +203,9 @@ export class SimGate {
         throw new Violation(`line ${seq} was durable and is not any more`);
     }
     this.#checkDelivery(lines);
+    const heard = ACCESS_POINTS.map(({ id }) => [id, this.world.input(`${id} passage`).heard] as const);
+    const fault = passageFault(lines, "gate-07", new Map(heard));
+    if (fault !== null) throw new Violation(fault);
     const [violation] = this.world.broker.violations;
     if (violation !== undefined) throw new Violation(`broker: ${violation}`);
   }
@@ -266,7 +278,7 @@ function settingsOf(boot: string): HouseSettings {
       repeatSeconds: 2,
       passback: { mode: "off", resetMinutes: 720 },
       hours: [],
-      inputs: {},
+      inputs: { passage: { passageSeconds: 5 }, "request-to-exit": {} },
     })),
     cards: {
       name: "id06",

@@ -3,9 +3,18 @@ import type { SimWorld } from "./world.ts";
 
 /**
  * Kinds of trouble. `broker`: gone, reset, forgetful. `slow-disk`: syncs stall for seconds. `failing-disk`: writes
- * and syncs fail, or it is full. `reader`: unplugged. `relay`: gone, deaf or stuck. `feed`. `wall`: the wall clock jumps.
+ * and syncs fail, or it is full. `reader`, `input`: unplugged. `relay`: gone, deaf or stuck. `feed`. `wall`: the wall clock jumps.
  */
-export const TROUBLES = ["broker", "slow-disk", "failing-disk", "reader", "relay", "feed", "wall"] as const;
+export const TROUBLES = [
+  "broker",
+  "slow-disk",
+  "failing-disk",
+  "reader",
+  "input",
+  "relay",
+  "feed",
+  "wall",
+] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 const WALL_JUMP_MS_MAX = 48 * 3_600_000;
@@ -38,6 +47,12 @@ export function bring(trouble: Trouble, world: SimWorld, random: SimRandom): () 
       const reader = random.pick([...world.readers.values()]);
       reader.unplug();
       return () => reader.plug();
+    }
+    case "input": {
+      if (world.inputs.size === 0) return () => undefined;
+      const input = random.pick([...world.inputs.values()]);
+      input.unplug();
+      return () => input.plug();
     }
     case "relay": {
       if (world.relays.size === 0) return () => undefined;

@@ -5,6 +5,7 @@ import { SimClock, type SimClockOptions } from "./clock.ts";
 import { type FaultCode, type Io, SimDisk } from "./disk.ts";
 import type { CrashPolicy } from "./disk-nodes.ts";
 import { SimFeed } from "./feed.ts";
+import { SimInput } from "./input.ts";
 import { SimLog } from "./log.ts";
 import { SimRandom } from "./random.ts";
 import { SimReader } from "./reader.ts";
@@ -60,6 +61,7 @@ export class SimWorld {
   readonly feed: SimFeed;
   readonly readers = new Map<string, SimReader>();
   readonly relays = new Map<string, SimRelay>();
+  readonly inputs = new Map<string, SimInput>();
   /** The running machine, or null while it is off. */
   machine: Machine | null = null;
   /** The disk as it is now, also while the machine is off. */
@@ -100,6 +102,10 @@ export class SimWorld {
 
   relay(id: string): SimRelay {
     return inOrMade(this.relays, id, () => new SimRelay(id, this.clock, this.#log));
+  }
+
+  input(id: string): SimInput {
+    return inOrMade(this.inputs, id, () => new SimInput(id, this.clock, this.#log));
   }
 
   advance(ms: number): Promise<void> {
