@@ -41,6 +41,16 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/lookup.ts")).lookupCommand(),
   },
   {
+    name: "trace",
+    description: "the raw bytes or reports of a reader, with times",
+    load: async () => (await import("./commands/trace.ts")).traceCommand(),
+  },
+  {
+    name: "identify",
+    description: "every reading of the next taps, and the `reads` to write",
+    load: async () => (await import("./commands/identify.ts")).identifyCommand(),
+  },
+  {
     name: "site",
     description: "the site's own list: block or allow a card here",
     load: async () => (await import("./commands/site.ts")).siteCommand(),

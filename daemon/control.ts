@@ -1,6 +1,7 @@
 /**
  * The control socket (CONTRACT 2): how commands reach the running daemon. One JSON object a line each way:
- * `{"method", "params"}` asks, `{"result"}` or `{"error"}` answers. The socket's mode is 0600: who may open it is who runs the daemon.
+ * `{"method", "params"}` asks, `{"result"}` or `{"error"}` answers; a method that streams sends `{"item"}` lines until either side
+ * hangs up. The socket's mode is 0600: who may open it is who runs the daemon.
  */
 import { chmod, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -11,18 +12,31 @@ const REQUEST_BYTES_MAX = 64 * 1024;
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 const CONNECTIONS_MAX = 16;
 const ANSWER_MS_MAX = 10_000;
+/** What waits for a watcher who does not read: a screenful of the busiest reader. Beyond it items are left out and counted. */
+const STREAM_BYTES_MAX = 256 * 1024;
 /** What fits into a socket's address beside its end (unix(7)). What is longer is cut without a word, and leads elsewhere. */
 const PATH_BYTES_MAX = 107;
 
 export type ControlMethod = (params: Readonly<Record<string, unknown>>) => Promise<unknown> | unknown;
 export type ControlMethods = Readonly<Record<string, ControlMethod>>;
 
+/** Hands items to `send` until the returned function is called. Throws, in words, what it cannot do. */
+export type ControlStream = (
+  params: Readonly<Record<string, unknown>>,
+  send: (item: unknown) => void,
+) => () => void;
+export type ControlStreams = Readonly<Record<string, ControlStream>>;
+
 export interface ControlServer {
   stop(): Promise<void>;
 }
 
 /** Listens at `path`; one left over from a crash is replaced (the caller holds the daemon's lock). */
-export async function serveControl(path: string, methods: ControlMethods): Promise<ControlServer> {
+export async function serveControl(
+  path: string,
+  methods: ControlMethods,
+  streams: ControlStreams = {},
+): Promise<ControlServer> {
   if (isTooLong(path))
     throw new Error(
       `${path} is longer than the ${PATH_BYTES_MAX} bytes of a socket's name: choose a shorter dataDir`,
@@ -33,7 +47,7 @@ export async function serveControl(path: string, methods: ControlMethods): Promi
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
-    serveSocket(socket, methods);
+    serveSocket(socket, methods, streams);
   });
   server.maxConnections = CONNECTIONS_MAX;
   await listen(server, path);
@@ -47,26 +61,53 @@ export async function serveControl(path: string, methods: ControlMethods): Promi
   };
 }
 
-function serveSocket(socket: Socket, methods: ControlMethods): void {
+function serveSocket(socket: Socket, methods: ControlMethods, streams: ControlStreams): void {
+  let isStreaming = false;
+  const answer = (value: object): void => {
+    if (!socket.destroyed) socket.write(`${JSON.stringify(value)}\n`);
+  };
   onLines(socket, REQUEST_BYTES_MAX, async (text) => {
-    const answer = await answerTo(text, methods);
-    if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
+    // One thing at a time: who watches asks nothing else over the same socket.
+    if (isStreaming) return;
+    try {
+      const { method, params } = requestOf(text);
+      if (Object.hasOwn(streams, method)) {
+        isStreaming = true;
+        const stop = streams[method]?.(params, sendingTo(socket));
+        if (stop !== undefined) socket.on("close", stop);
+        return;
+      }
+      const serve = Object.hasOwn(methods, method) ? methods[method] : undefined;
+      if (serve === undefined) return answer({ error: `this daemon knows no ${method}` });
+      answer({ result: (await serve(params)) ?? null });
+    } catch (error) {
+      isStreaming = false;
+      answer({ error: wordsOf(error) });
+    }
   });
 }
 
-async function answerTo(
-  text: string,
-  methods: ControlMethods,
-): Promise<{ result: unknown } | { error: string }> {
-  try {
-    const { method, params } = JSON.parse(text) as { method?: unknown; params?: unknown };
-    const serve = typeof method === "string" && Object.hasOwn(methods, method) ? methods[method] : undefined;
-    if (serve === undefined) return { error: `this daemon knows no ${String(method)}` };
-    const result = await serve(typeof params === "object" && params !== null ? { ...params } : {});
-    return { result: result ?? null };
-  } catch (error) {
-    return { error: wordsOf(error) };
-  }
+function requestOf(text: string): { method: string; params: Readonly<Record<string, unknown>> } {
+  const { method, params } = JSON.parse(text) as { method?: unknown; params?: unknown };
+  return {
+    method: String(method),
+    params: typeof params === "object" && params !== null ? { ...params } : {},
+  };
+}
+
+/** Never waits: for a watcher who is slow, what does not fit is left out, and then said so. */
+function sendingTo(socket: Socket): (item: unknown) => void {
+  let leftOut = 0;
+  return (item) => {
+    if (socket.destroyed) return;
+    if (socket.writableLength > STREAM_BYTES_MAX) {
+      leftOut += 1;
+      return;
+    }
+    const line = leftOut === 0 ? { item } : { leftOut, item };
+    leftOut = 0;
+    socket.write(`${JSON.stringify(line)}\n`);
+  };
 }
 
 /** `none`: no daemon listens there. */
@@ -84,11 +125,7 @@ export function askControl(path: string, method: string, params: object): Promis
       socket.destroy();
       answer({ kind: "error", why: "the daemon does not answer" });
     });
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      const isNobody = error.code === "ENOENT" || error.code === "ECONNREFUSED";
-      if (isNobody) return answer({ kind: "none" });
-      answer({ kind: "error", why: error.code === "EACCES" ? closedTo(path) : `${path}: ${error.message}` });
-    });
+    socket.on("error", (error: NodeJS.ErrnoException) => answer(failureOf(error, path)));
     socket.on("close", () => answer({ kind: "error", why: "the daemon hung up" }));
     onLines(socket, ANSWER_BYTES_MAX, (text) => {
       const parsed = JSON.parse(text) as { result?: unknown; error?: string };
@@ -101,6 +138,51 @@ export function askControl(path: string, method: string, params: object): Promis
     });
     socket.write(`${JSON.stringify({ method, params })}\n`);
   });
+}
+
+/** Why a stream is over: `none`, no daemon listens; `error`, it refused or is gone; `stopped`, by `signal`. */
+export type StreamEnd = { kind: "none" } | { kind: "error"; why: string } | { kind: "stopped" };
+
+/** Watches what a method of the running daemon streams. `leftOut`: how many items before this one were not sent. Never rejects. */
+export function watchControl(
+  path: string,
+  method: string,
+  params: object,
+  take: (item: unknown, leftOut: number) => void,
+  signal: AbortSignal,
+): Promise<StreamEnd> {
+  if (isTooLong(path)) return Promise.resolve({ kind: "none" });
+  return new Promise((end) => {
+    const socket = connect(path);
+    const stop = (): void => void socket.destroy();
+    const over = (outcome: StreamEnd): void => {
+      signal.removeEventListener("abort", stop);
+      end(signal.aborted ? { kind: "stopped" } : outcome);
+      socket.destroy();
+    };
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    socket.on("error", (error: NodeJS.ErrnoException) => over(failureOf(error, path)));
+    socket.on("close", () => over({ kind: "error", why: "the daemon hung up" }));
+    onLines(socket, ANSWER_BYTES_MAX, (text) => {
+      const { item, leftOut, error } = JSON.parse(text) as {
+        item?: unknown;
+        leftOut?: number;
+        error?: string;
+      };
+      if (error !== undefined) over({ kind: "error", why: error });
+      else take(item, leftOut ?? 0);
+    });
+    socket.write(`${JSON.stringify({ method, params })}\n`);
+  });
+}
+
+function failureOf(
+  error: NodeJS.ErrnoException,
+  path: string,
+): { kind: "none" } | { kind: "error"; why: string } {
+  if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return { kind: "none" };
+  return { kind: "error", why: error.code === "EACCES" ? closedTo(path) : `${path}: ${error.message}` };
 }
 
 function onLines(socket: Socket, lineBytesMax: number, take: (text: string) => void): void {

@@ -3,15 +3,7 @@
  * order that loses nothing. The real gate (`main.ts`) and the simulated one differ only in the ports they hand in.
  */
 import { join } from "node:path";
-import type {
-  Input,
-  InputEvents,
-  Reader,
-  ReaderEvents,
-  Reading,
-  Relay,
-  RelayEvents,
-} from "../drivers/driver.ts";
+import type { Observer, Reader, Reading } from "../drivers/driver.ts";
 import type { Broker, Clock, FeedSource, Files, Log, Message, Random } from "../drivers/ports.ts";
 import type { BuildIndex } from "../sync/build.ts";
 import { createFeed } from "../sync/feed.ts";
@@ -19,7 +11,7 @@ import type { Cut } from "../sync/index-cuts.ts";
 import { createSync, type Sync } from "../sync/sync.ts";
 import { revisionOf } from "./announcement.ts";
 import { ClockWatch } from "./clock-watch.ts";
-import type { InputUse } from "./contacts.ts";
+import { type DevicePorts, Devices } from "./devices.ts";
 import { type AccessPointSettings, Gateway, type TapView } from "./gateway.ts";
 import { Journal } from "./journal.ts";
 import { readEntries } from "./journal-reader.ts";
@@ -74,7 +66,7 @@ export interface HouseSettings {
   journal: { keepDays: number; maxBytes: number };
 }
 
-export interface HousePorts {
+export interface HousePorts extends DevicePorts {
   clock: Clock;
   random: Random;
   files: Files;
@@ -83,9 +75,6 @@ export interface HousePorts {
   build: BuildIndex;
   /** Null: no broker is configured, and events stay in the journal. */
   createBroker(will: Message, subscriptions: string[]): Broker | null;
-  createReader(id: string, events: ReaderEvents): Promise<Reader>;
-  createRelay(accessPoint: string, events: RelayEvents): Promise<Relay>;
-  createInput(accessPoint: string, use: InputUse, events: InputEvents): Promise<Input>;
   /** A tap was decided; for eyes in this process. */
   tapped(tap: TapView): void;
 }
@@ -121,9 +110,7 @@ export class House {
   readonly #scribe: Scribe;
   readonly #clockWatch: ClockWatch;
   #tokenKey: Uint8Array = new Uint8Array();
-  #readers = new Map<string, Reader>();
-  #relays = new Map<string, Relay>();
-  #inputs: Input[] = [];
+  readonly #devices = new Devices();
 
   constructor(settings: HouseSettings, ports: HousePorts) {
     const { clock, random, files, log } = ports;
@@ -184,10 +171,9 @@ export class House {
     const { files, random } = this.#ports;
     await files.makeDirs(this.#settings.dataDir);
     this.#tokenKey = await tokenKey(this.#paths.tokenKey, files, random);
-    await this.#createDevices();
+    await this.#devices.create(this.#settings.accessPoints, this.#ports, this.#gateway);
     const recovery = await this.#recover();
-    // Whatever a crash left energised is released before anything else moves.
-    await Promise.all([...this.#relays.values()].map((relay) => relay.start()));
+    await this.#devices.startRelays();
     await this.#openSiteList();
     await this.#sync.start();
     const { version, machine } = this.#settings;
@@ -198,8 +184,7 @@ export class House {
     this.#site.startJournaling((data) =>
       this.#scribe.write("grindvakt.list.v1", "list", this.#scribe.stamp(), data),
     );
-    await Promise.all(this.#inputs.map((input) => input.start()));
-    await Promise.all([...this.#readers.values()].map((reader) => reader.start()));
+    await this.#devices.startReaders();
     this.#outbox.start(this.#journal);
     this.#startBroker();
   }
@@ -207,9 +192,7 @@ export class House {
   /** Safe after a `start` that failed, too. Resolves when every relay is released and what is known is written down. */
   async stop(): Promise<void> {
     this.#clockWatch.stop();
-    await Promise.all([...this.#readers.values()].map((reader) => reader.stop()));
-    await Promise.all(this.#inputs.map((input) => input.stop()));
-    await Promise.all([...this.#relays.values()].map((relay) => relay.stop()));
+    await this.#devices.stop();
     await this.#sync.stop();
     await this.#site.stop();
     await this.#gateway.stopped();
@@ -267,7 +250,7 @@ export class House {
   }
 
   reader(id: string): Reader | undefined {
-    return this.#readers.get(id);
+    return this.#devices.reader(id);
   }
 
   /** Journals and reports something that was done to the gateway. */
@@ -277,10 +260,12 @@ export class House {
 
   /** Presents a credential at a virtual reader; a refusal in words, or null when it was taken. */
   present(reader: string, credential: string): string | null {
-    const device = this.#readers.get(reader);
-    if (device === undefined) return `there is no reader ${reader}`;
-    if (device.present === undefined) return `${reader} is no virtual reader`;
-    return device.present(credential) ? null : `${reader} is not up`;
+    return this.#devices.present(reader, credential);
+  }
+
+  /** Shows `observer` everything of a reader until the returned function is called. Throws, in words, what it cannot. */
+  watch(reader: string, observer: Observer): () => void {
+    return this.#devices.watch(reader, observer);
   }
 
   /** Taps before sequence `before` (null: from the end), newest first. */
@@ -319,28 +304,13 @@ export class House {
     );
   }
 
-  async #createDevices(): Promise<void> {
-    for (const { id, readers, pulseMs, inputs } of this.#settings.accessPoints) {
-      for (const reader of readers) {
-        this.#readers.set(reader, await this.#ports.createReader(reader, this.#gateway.readerEvents(reader)));
-      }
-      for (const use of Object.keys(inputs) as InputUse[]) {
-        const events = this.#gateway.inputEvents(id, use);
-        this.#inputs.push(await this.#ports.createInput(id, use, events));
-      }
-      if (pulseMs === null) continue;
-      this.#relays.set(id, await this.#ports.createRelay(id, this.#gateway.relayEvents(id)));
-    }
-    this.#gateway.attach({ readers: this.#readers, relays: this.#relays });
-  }
-
   /** What the run before left behind, for the event that says this one has started. */
   async #recover(): Promise<Partial<Recovery>> {
     const { files, log } = this.#ports;
     try {
       const { head, ...recovery } = await this.#journal.start(await this.#outbox.load());
       const last = readEntries(files, this.#paths.journal, Math.max(1, head.seq - RESUME_LINES), head.seq);
-      const relays = new Set(this.#relays.keys());
+      const relays = new Set(this.#devices.relays.keys());
       const { unknownOutcomes, trustedFloorMs } = await resume(last, this.#settings.gateway, relays);
       this.#scribe.raiseFloor(trustedFloorMs);
       this.#gateway.resume(unknownOutcomes);

@@ -9,10 +9,11 @@ import { readSecret } from "../config/secrets.ts";
 import type { Secret } from "../config/words.ts";
 import { createBroker } from "../drivers/broker.ts";
 import { type OsdpBus, OsdpBuses } from "../drivers/bus-osdp.ts";
+import { candidatesOf } from "../drivers/candidates.ts";
 import { openChannel } from "../drivers/channel.ts";
 import { shareChannels } from "../drivers/channel-shared.ts";
 import { parseKey } from "../drivers/codec/osdp-secure.ts";
-import type { DriverWorld } from "../drivers/driver.ts";
+import type { DriverWorld, Reader, ReaderEvents, Reading } from "../drivers/driver.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
 import { HidBoards } from "../drivers/hid-boards.ts";
 import { createNodeHid } from "../drivers/hid-node.ts";
@@ -20,7 +21,7 @@ import { latencyWarning } from "../drivers/latency-timer.ts";
 import { acquireLock } from "../drivers/lock.ts";
 import { PcscHub } from "../drivers/pcsc-hub.ts";
 import { startPcscProcess } from "../drivers/pcsc-process.ts";
-import type { FeedSource, Files, Log } from "../drivers/ports.ts";
+import type { Clock, FeedSource, Files, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
 import {
   createInput,
@@ -35,10 +36,12 @@ import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
 import { CUTS, type Cut, placeOfCut } from "../sync/index-cuts.ts";
 import type { Console } from "./console/console.ts";
-import { type ControlMethods, type ControlServer, serveControl } from "./control.ts";
+import { type ControlMethods, type ControlServer, type ControlStreams, serveControl } from "./control.ts";
 import type { TapView } from "./gateway.ts";
 import { House, type HousePorts, type HouseSettings, pathsOf } from "./house.ts";
+import { Identifier } from "./identify.ts";
 import { osdpMethods } from "./osdp-desk.ts";
+import { sightLine } from "./sights.ts";
 import { siteRequestOf } from "./site-desk.ts";
 import type { Status } from "./status.ts";
 import { VERSION } from "./version.ts";
@@ -106,6 +109,7 @@ export async function startDaemon(
         site: (params) => house.changeSiteList(siteRequestOf(params)),
         ...osdpMethods({ reader: (id) => house.reader(id), note: (event, data) => house.note(event, data) }),
       },
+      streamsOf(house, configuration, world.clock),
       world.log,
     );
     started.push(async () => control?.stop());
@@ -114,6 +118,26 @@ export async function startDaemon(
     await stop();
     throw error;
   }
+}
+
+/** What a technician at this machine may watch: `trace` and `identify`. */
+function streamsOf(house: House, { cards }: Configuration, clock: Clock): ControlStreams {
+  const lookup = (reading: Reading) => house.lookup(reading);
+  return {
+    trace: ({ reader }, send) => house.watch(String(reader), (sight, stamp) => send(sightLine(sight, stamp))),
+    identify: ({ reader }, send) => {
+      const identifier = new Identifier({
+        clock,
+        lookup,
+        candidatesOf: (sight) => candidatesOf(sight, cards.issuers),
+      });
+      const stop = house.watch(String(reader), (sight, stamp) => identifier.take(sight, stamp, send));
+      return () => {
+        identifier.stop();
+        stop();
+      };
+    },
+  };
 }
 
 // ---------------------------------------------------------------- from the configuration to the house
@@ -152,7 +176,7 @@ async function portsOf(
   tapped: (tap: TapView) => void,
 ): Promise<HousePorts> {
   const { clock, random, log } = world;
-  const { readers, accessPoints, cards } = configuration;
+  const { readers, accessPoints } = configuration;
   const driverWorld = { clock, random, log, openChannel };
   const relayWorld = { ...driverWorld, openChannel: shareChannels(openChannel) };
   const relays = new Map(accessPoints.map(({ id, relay }) => [id, relay]));
@@ -185,6 +209,30 @@ async function portsOf(
     },
     tapped,
   };
+}
+
+/** One reader of a site, by itself: for who looks at it while no gateway runs. */
+export async function makeReader(
+  configuration: Configuration,
+  id: string,
+  world: DriverWorld,
+  events: ReaderEvents,
+): Promise<Reader> {
+  const osdp = await osdpPlaces(configuration.readers, world);
+  return createConfigured(configuration, osdp, id, world, events);
+}
+
+/** The configuration was checked against the registry's own list of types, so the options are those of its drivers. */
+function createConfigured(
+  { readers, cards }: Configuration,
+  osdp: ReadonlyMap<string, OsdpPlace>,
+  id: string,
+  world: DriverWorld,
+  events: ReaderEvents,
+): Promise<Reader> {
+  const options = readers.find((reader) => reader.id === id);
+  const settings = { ...options, ...osdp.get(id), issuers: cards.issuers };
+  return createReader(settings as ReaderOptions, world, events);
 }
 
 /** Where each OSDP reader is, and its key: readers and outputs that name one port share its line. */
@@ -275,9 +323,14 @@ async function openConsole(console: Console | null, log: Log): Promise<string | 
 }
 
 /** Nor must a control socket that cannot: commands then say that the daemon does not answer. */
-async function openControl(path: string, methods: ControlMethods, log: Log): Promise<ControlServer | null> {
+async function openControl(
+  path: string,
+  methods: ControlMethods,
+  streams: ControlStreams,
+  log: Log,
+): Promise<ControlServer | null> {
   try {
-    return await serveControl(path, methods);
+    return await serveControl(path, methods, streams);
   } catch (error) {
     log.error("the control socket cannot be opened: commands do not reach this daemon", {
       why: error instanceof Error ? error.message : String(error),

@@ -3,7 +3,7 @@
 import { parseChannelAddress } from "./channel.ts";
 import { decodeText } from "./codec/card-text.ts";
 import { type Frame, Framer, findFrameEnd, frameBytesMax } from "./codec/frame.ts";
-import type { DriverWorld, Reader, ReaderEvents, ReaderModule, Reading, Stamp } from "./driver.ts";
+import type { DriverWorld, Observer, Reader, ReaderEvents, ReaderModule, Reading, Stamp } from "./driver.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
 import { readText, type TextReads } from "./reads.ts";
 import { stampOf } from "./stamp.ts";
@@ -44,6 +44,7 @@ class SerialReader implements Reader {
   readonly #events: ReaderEvents;
   readonly #supervisor: Supervisor<Channel>;
   #stopping = false;
+  #observer: Observer | null = null;
 
   constructor(options: SerialReaderOptions, world: DriverWorld, events: ReaderEvents) {
     this.#options = options;
@@ -69,12 +70,19 @@ class SerialReader implements Reader {
     return this.#supervisor.stop();
   }
 
+  observe(observer: Observer | null): void {
+    this.#observer = observer;
+  }
+
   async #open(lost: (why: string) => void): Promise<Channel> {
     const parsed = parseChannelAddress(this.#options.port, this.#options.baudRate);
     if (parsed.kind === "refused") throw new Error(parsed.why);
     const line = new Line(this.#world.clock, (frame, stamp) => this.#tell(frame, stamp));
     const channel = await this.#world.openChannel(parsed.address, {
-      data: (bytes) => line.take(bytes),
+      data: (bytes) => {
+        this.#observer?.({ kind: "bytes", direction: "in", bytes }, stampOf(this.#world.clock));
+        line.take(bytes);
+      },
       closed: (why) => {
         line.drop();
         lost(why);
@@ -91,6 +99,7 @@ class SerialReader implements Reader {
 
   #tell(frame: Heard, stamp: Stamp): void {
     if (this.#stopping) return;
+    if (frame.kind === "frame") this.#observer?.({ kind: "text", text: decodeText(frame.bytes) }, stamp);
     this.#events.reading(this.#read(frame), stamp);
   }
 

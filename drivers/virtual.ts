@@ -1,6 +1,7 @@
 /** A reader and a relay without a device: for the demo, the console's `POST /api/taps` and tests. */
 import type {
   DriverWorld,
+  Observer,
   Reader,
   ReaderEvents,
   ReaderModule,
@@ -33,6 +34,7 @@ export class VirtualReader implements Reader {
   readonly #events: ReaderEvents;
   #state: "new" | "up" | "stopped" = "new";
   #announcement: Timer | null = null;
+  #observer: Observer | null = null;
 
   constructor(options: VirtualReaderOptions, world: DriverWorld, events: ReaderEvents) {
     this.#options = options;
@@ -57,8 +59,14 @@ export class VirtualReader implements Reader {
    */
   present(text: string): boolean {
     if (this.#state !== "up") return false;
-    this.#events.reading(readCard(text, this.#options.issuers), stampOf(this.#world.clock));
+    const stamp = stampOf(this.#world.clock);
+    this.#observer?.({ kind: "text", text }, stamp);
+    this.#events.reading(readCard(text, this.#options.issuers), stamp);
     return true;
+  }
+
+  observe(observer: Observer | null): void {
+    this.#observer = observer;
   }
 }
 

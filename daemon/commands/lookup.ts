@@ -1,18 +1,13 @@
 import { Command } from "commander";
 import type { Configuration } from "../../config/schema.ts";
-import { acquireLock } from "../../drivers/lock.ts";
-import { createLog } from "../../drivers/log.ts";
 import { readCard } from "../../drivers/reads.ts";
 import type { System } from "../../drivers/system.ts";
-import { buildInWorker } from "../../sync/build.ts";
-import { createSync, type ListInForce } from "../../sync/sync.ts";
 import { askControl } from "../control.ts";
 import { pathsOf } from "../house.ts";
-import { type LookupAnswer, lookup } from "../lookup.ts";
+import type { LookupAnswer } from "../lookup.ts";
 import type { SiteWord } from "../site-desk.ts";
-import { createSiteTime } from "../site-time.ts";
 import { Exit } from "./exit.ts";
-import { openSiteFile } from "./site-file.ts";
+import { withStoppedGate } from "./stopped-gate.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
 
 export function lookupCommand(): Command {
@@ -42,47 +37,8 @@ async function ask(configuration: Configuration, card: string, system: System): 
 }
 
 async function askDisk(configuration: Configuration, card: string, system: System): Promise<LookupAnswer> {
-  const { cards, dataDir, gateway } = configuration;
-  await system.files.makeDirs(dataDir);
-  const lock = await acquireLock(dataDir);
-  if (lock === null) throw new Exit(1, `a grindvakt that does not answer runs on ${dataDir}`);
-  const held: { list: ListInForce | null } = { list: null };
-  const sync = createSync(
-    { ...cards, dir: pathsOf(dataDir).cards },
-    {
-      ...system,
-      log: createLog("error"),
-      build: buildInWorker,
-      // Only what is on disk is asked for.
-      feed: {
-        refresh: async () => ({ kind: "unreachable", why: "not asked" }),
-        download: async function* () {},
-      },
-    },
-    {
-      swapped: (list) => {
-        held.list = list;
-      },
-      refreshed: () => undefined,
-      refused: () => undefined,
-    },
-  );
-  try {
-    const site = await openSiteFile(configuration, system);
-    await sync.start();
-    return lookup(readCard(card, cards.issuers), {
-      list: held.list,
-      age: sync.age(),
-      site,
-      siteTime: createSiteTime(gateway.timeZone),
-      nowMs: system.clock.wallMs(),
-      admit: cards.admit,
-      whenStale: cards.whenStale,
-    });
-  } finally {
-    await sync.stop();
-    await lock.release();
-  }
+  const reading = readCard(card, configuration.cards.issuers);
+  return withStoppedGate(configuration, system, async (lookup) => lookup(reading));
 }
 
 function printAnswer(asked: string, answer: LookupAnswer): void {

@@ -1,0 +1,65 @@
+/** What a gateway that does not run knows: the list that is on its disk, under the lock it would hold. */
+import type { Configuration } from "../../config/schema.ts";
+import type { Reading } from "../../drivers/driver.ts";
+import { acquireLock } from "../../drivers/lock.ts";
+import { createLog } from "../../drivers/log.ts";
+import type { System } from "../../drivers/system.ts";
+import { buildInWorker } from "../../sync/build.ts";
+import { createSync, type ListInForce } from "../../sync/sync.ts";
+import { pathsOf } from "../house.ts";
+import { type LookupAnswer, lookup } from "../lookup.ts";
+import { createSiteTime } from "../site-time.ts";
+import { Exit } from "./exit.ts";
+import { openSiteFile } from "./site-file.ts";
+
+/** Nobody else can start the gateway before `act` is done. */
+export async function withStoppedGate<T>(
+  configuration: Configuration,
+  system: System,
+  act: (lookup: (reading: Reading) => LookupAnswer) => Promise<T>,
+): Promise<T> {
+  const { cards, dataDir, gateway } = configuration;
+  await system.files.makeDirs(dataDir);
+  const lock = await acquireLock(dataDir);
+  if (lock === null) throw new Exit(1, `a grindvakt that does not answer runs on ${dataDir}`);
+  const held: { list: ListInForce | null } = { list: null };
+  const sync = createSync(
+    { ...cards, dir: pathsOf(dataDir).cards },
+    {
+      ...system,
+      log: createLog("error"),
+      build: buildInWorker,
+      // Only what is on disk is asked for.
+      feed: {
+        refresh: async () => ({ kind: "unreachable", why: "not asked" }),
+        download: async function* () {},
+      },
+    },
+    {
+      swapped: (list) => {
+        held.list = list;
+      },
+      refreshed: () => undefined,
+      refused: () => undefined,
+    },
+  );
+  try {
+    const site = await openSiteFile(configuration, system);
+    await sync.start();
+    const siteTime = createSiteTime(gateway.timeZone);
+    return await act((reading) =>
+      lookup(reading, {
+        list: held.list,
+        age: sync.age(),
+        site,
+        siteTime,
+        nowMs: system.clock.wallMs(),
+        admit: cards.admit,
+        whenStale: cards.whenStale,
+      }),
+    );
+  } finally {
+    await sync.stop();
+    await lock.release();
+  }
+}
