@@ -16,9 +16,11 @@ import type {
   RelayEvents,
   RelayModule,
 } from "./driver.ts";
+import type { GpioInputOptions } from "./input-gpio.ts";
 import type { HidReaderOptions } from "./reader-hid.ts";
 import type { PcscReaderOptions } from "./reader-pcsc.ts";
 import type { SerialReaderOptions } from "./reader-serial.ts";
+import type { GpioRelayOptions } from "./relay-gpio.ts";
 import type { HidRelayOptions } from "./relay-hid.ts";
 import type { SerialRelayOptions } from "./relay-serial.ts";
 import type { VirtualReaderOptions, VirtualRelayOptions } from "./virtual.ts";
@@ -33,6 +35,7 @@ interface ReaderOptionsOf {
   virtual: VirtualReaderOptions;
 }
 interface RelayOptionsOf {
+  gpio: GpioRelayOptions;
   "hid-relay": HidRelayOptions;
   "osdp-output": OsdpOutputOptions;
   "serial-relay": SerialRelayOptions;
@@ -40,6 +43,7 @@ interface RelayOptionsOf {
 }
 
 interface InputOptionsOf {
+  gpio: GpioInputOptions;
   virtual: VirtualInputOptions;
 }
 
@@ -52,6 +56,7 @@ const READERS: { [Type in keyof ReaderOptionsOf]: () => Promise<ReaderModule<Rea
 };
 
 const RELAYS: { [Type in keyof RelayOptionsOf]: () => Promise<RelayModule<RelayOptionsOf[Type]>> } = {
+  gpio: async () => (await import("./relay-gpio.ts")).gpioRelay,
   "hid-relay": async () => (await import("./relay-hid.ts")).hidRelay,
   "osdp-output": async () => (await import("./bus-osdp-output.ts")).osdpOutput,
   "serial-relay": async () => (await import("./relay-serial.ts")).serialRelay,
@@ -59,6 +64,7 @@ const RELAYS: { [Type in keyof RelayOptionsOf]: () => Promise<RelayModule<RelayO
 };
 
 const INPUTS: { [Type in keyof InputOptionsOf]: () => Promise<InputModule<InputOptionsOf[Type]>> } = {
+  gpio: async () => (await import("./input-gpio.ts")).gpioInput,
   virtual: async () => (await import("./virtual-input.ts")).virtualInput,
 };
 

@@ -139,10 +139,10 @@ export function inputConformance(
     });
 
     it("starts once, however often it is told to", async () => {
-      const first = input.start();
-      await input.start();
-      await first;
-      heard.speaking = true;
+      const first = input.start().then(() => {
+        heard.speaking = true;
+      });
+      await Promise.all([first, input.start()]);
       await wait(() => heard.states.length > 0);
       await settle();
       expect(heard.states).toEqual(["up"]);

@@ -8,7 +8,7 @@ import { simulatedWorld } from "../conformance/world.ts";
 it("lists what there is, and creates each by its type", async () => {
   const world = simulatedWorld();
   expect(READER_TYPES).toEqual(["hid", "osdp", "pcsc", "serial", "virtual"]);
-  expect(RELAY_TYPES).toEqual(["hid-relay", "osdp-output", "serial-relay", "virtual"]);
+  expect(RELAY_TYPES).toEqual(["gpio", "hid-relay", "osdp-output", "serial-relay", "virtual"]);
   const heard = new ReaderListener();
   const reader = await createReader({ driver: "virtual", id: "v", issuers: ["BB"] }, world, heard);
   expect(reader).toBeInstanceOf(VirtualReader);
