@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // They need a virtual machine: npm run test:rig.
+    exclude: ["test/rig/**"],
     // Peers (mosquitto, pseudo-terminals, child processes) start slowly on a busy two-core machine.
     testTimeout: 30_000,
     hookTimeout: 60_000,

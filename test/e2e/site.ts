@@ -49,8 +49,9 @@ export interface Ended {
 export async function until<Found>(
   what: string | (() => string),
   probe: () => Promise<Found | null> | Found | null,
+  patienceMs = PATIENCE_MS,
 ): Promise<Found> {
-  const deadlineMs = performance.now() + PATIENCE_MS;
+  const deadlineMs = performance.now() + patienceMs;
   for (;;) {
     const found = await probe();
     if (found !== null) return found;

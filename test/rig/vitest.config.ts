@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/rig/*.test.ts"],
+    globalSetup: ["test/rig/setup.ts"],
+    // There is one machine, and it is a slow one.
+    fileParallelism: false,
+    testTimeout: 900_000,
+    hookTimeout: 300_000,
+    reporters: ["default", "./test/rig/reporter.ts"],
+  },
+});
