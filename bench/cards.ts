@@ -16,7 +16,7 @@ const MONTHS = 180;
 const MONTH_NUMBERS = 1e6;
 const FIRST_YEAR = 10;
 /** Of each eight cards, in turn. */
-const STATUS_TURN: readonly Status[] = [
+export const STATUS_TURN: readonly Status[] = [
   ...Array<Status>(4).fill("active"),
   "blocked",
   "suspended",
@@ -24,7 +24,7 @@ const STATUS_TURN: readonly Status[] = [
   "superseded",
 ];
 const FIRST_DAY = 20_000;
-const DAYS = 1_800;
+export const DAYS = 1_800;
 const LINES_AT_ONCE = 10_000;
 
 export class MadeUpCards {

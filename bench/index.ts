@@ -34,23 +34,36 @@ const BYTES_PER_CARD_MAX = 13;
 const DELTA_MS_MAX = 1_000;
 const STALL_MS_MAX = 5;
 
-export async function benchIndex(cards: number, say: (what: string) => void): Promise<Figure[]> {
+interface Wanted {
+  cards: number;
+  withRivals: boolean;
+}
+
+export async function benchIndex(
+  { cards, withRivals }: Wanted,
+  say: (what: string) => void,
+): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), "grindvakt-bench-"));
   try {
-    return await measure(new MadeUpCards(cards), folder, say);
+    return await measure(new MadeUpCards(cards), folder, withRivals, say);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function measure(cards: MadeUpCards, folder: string, say: (what: string) => void): Promise<Figure[]> {
+async function measure(
+  cards: MadeUpCards,
+  folder: string,
+  withRivals: boolean,
+  say: (what: string) => void,
+): Promise<Figure[]> {
   say("lists are written, and taken by a gateway's sync");
   const dir = join(folder, "cards");
   const lists = await takeLists(cards, folder, dir);
   say("lookups are timed");
-  const { images, openedMs } = await loadLists(dir);
-  const [whole] = images;
-  const lookups = await benchLookup(cards, images, say);
+  const loaded = await loadLists(dir);
+  const [whole] = loaded.images;
+  const lookups = await benchLookup(cards, loaded, withRivals, say);
   say("the daemon is started with the list");
   const daemon = await benchDaemon(cards, folder);
   return [
@@ -61,7 +74,7 @@ async function measure(cards: MadeUpCards, folder: string, say: (what: string) =
       unit: "B/card",
       bound: BYTES_PER_CARD_MAX,
     },
-    { what: "index: read and checked", value: openedMs, unit: "ms" },
+    { what: "index: read and checked", value: loaded.openedMs, unit: "ms" },
     ...lookups,
     ...lists,
     ...daemon,

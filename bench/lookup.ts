@@ -1,24 +1,22 @@
 /**
- * A decision's lookup, and the same lookup in what a user would take instead: a Map, SQLite with a prepared statement,
- * LMDB, lowdb's JSON. The last three are measured where they are installed, or where it takes minutes only when asked.
+ * A decision's lookup: by number and by token, of cards that are on the list and of others, warm and with cold caches; and
+ * beside it, where that is asked for, the same in what a user would take instead.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { packNumber } from "../sync/card.ts";
 import { Index } from "../sync/index.ts";
 import type { IndexImage } from "../sync/index-file.ts";
-import { type MadeUpCards, statusCode } from "./cards.ts";
-import type { Figure } from "./figures.ts";
+import { borrowPackages } from "./borrowed.ts";
+import type { MadeUpCards } from "./cards.ts";
+import { type Figure, percentile } from "./figures.ts";
+import { type Rival, rivalsOf } from "./rivals.ts";
+import { limitBytes } from "./theory.ts";
 
 const SAMPLES_MAX = 1_000_000;
 const BATCH = 100_000;
-/** The slow ones, so that all of them take seconds. */
-const SMALL_BATCH = 10_000;
 const ROUNDS = 10;
-/** More would take gigabytes. */
-const MAP_CARDS_MAX = 1_000_000;
+const COLD_LOOKUPS = 2_000;
+/** More than the processor's caches hold. */
+const CHILL_BYTES = 64 * 1024 ** 2;
+const CACHE_LINE_BYTES = 64;
 
 /** CONTRACT 9. */
 const NUMBER_NS_MAX = 500;
@@ -26,7 +24,7 @@ const TOKEN_NS_MAX = 1_000;
 const NUMBER_SHARE_OF_SQLITE_MAX = 1 / 10;
 const TOKEN_SHARE_OF_SQLITE_MAX = 1 / 5;
 
-interface Keys {
+export interface Keys {
   numbers: string[];
   missing: string[];
   uids: string[];
@@ -34,49 +32,59 @@ interface Keys {
 }
 
 /** What answers, by text. */
-interface Lookup {
+export interface Lookup {
   number(number: string): unknown;
   token(uid: string): unknown;
 }
 
-type Times = Record<"numberHit" | "numberMiss" | "tokenHit" | "tokenMiss", number>;
+const KINDS = {
+  numberHit: "card number, hit",
+  numberMiss: "card number, miss",
+  tokenHit: "token, hit",
+  tokenMiss: "token, miss",
+} as const;
+type Kind = keyof typeof KINDS;
+/** Nanoseconds a lookup. */
+export type Times = Record<Kind, number>;
+const kinds = Object.keys(KINDS) as Kind[];
 
+/** `images`: layers of the list, oldest first. `openedMs`: what it took to have them. */
 export async function benchLookup(
   cards: MadeUpCards,
-  images: readonly IndexImage[],
+  { images, openedMs }: { images: readonly IndexImage[]; openedMs: number },
+  withRivals: boolean,
   say: (what: string) => void,
 ): Promise<Figure[]> {
-  const keys = drawKeys(cards);
+  const keys = drawKeys(cards, cards.count);
   const index = new Index(...images);
-  const ours = timesOf(
-    {
-      number: (number) => index.byNumber(number),
-      token: (uid) => index.byToken(uid, "whole"),
-    },
-    keys,
-    BATCH,
-  );
-  const figures: Figure[] = [
-    { what: "card number, hit", value: ours.numberHit, unit: "ns", bound: NUMBER_NS_MAX },
-    { what: "card number, miss", value: ours.numberMiss, unit: "ns", bound: NUMBER_NS_MAX },
-    { what: "token, hit", value: ours.tokenHit, unit: "ns", bound: TOKEN_NS_MAX },
-    { what: "token, miss", value: ours.tokenMiss, unit: "ns", bound: TOKEN_NS_MAX },
-  ];
-  if (cards.count <= MAP_CARDS_MAX) figures.push(...mapFigures(cards, keys));
-  const folder = await mkdtemp(join(tmpdir(), "grindvakt-bench-"));
-  try {
-    figures.push(...sqliteFigures(cards, keys, ours, folder, say));
-    figures.push(...(await lmdbFigures(cards, keys, folder, say)));
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-  return figures;
+  const lookup: Lookup = {
+    number: (number) => index.byNumber(number),
+    token: (uid) => index.byToken(uid, "whole"),
+  };
+  const times = timesOf(lookup, keys, BATCH);
+  const isNumber = (kind: Kind) => kind.startsWith("number");
+  const own = kinds.map((kind) => ({
+    what: KINDS[kind],
+    value: times[kind],
+    unit: "ns",
+    bound: isNumber(kind) ? NUMBER_NS_MAX : TOKEN_NS_MAX,
+  }));
+  const cold = coldFigures(lookup, keys);
+  if (!withRivals) return [...own, ...cold];
+  const bytesPerCard = images[0]!.bytes.length / cards.count;
+  const ours: Rival = { name: "index", cards: cards.count, bytesPerCard, readyMs: openedMs, times };
+  const rivals = await rivalsOf(cards, (some, batch) => (its) => timesOf(its, some, batch), {
+    drawKeys,
+    borrow: await borrowPackages(say),
+    say,
+  });
+  const shares = rivals.filter(({ name }) => name.startsWith("SQLite")).flatMap((it) => sharesOf(ours, it));
+  return [...own, ...cold, ...shares, ...[ours, ...rivals].flatMap(columnOf), limitFigure(cards.count)];
 }
 
-function drawKeys(cards: MadeUpCards): Keys {
-  const picks = Array.from({ length: Math.min(cards.count, SAMPLES_MAX) }, () =>
-    Math.floor(Math.random() * cards.count),
-  );
+/** Of the first `count` cards. */
+function drawKeys(cards: MadeUpCards, count: number): Keys {
+  const picks = Array.from({ length: Math.min(count, SAMPLES_MAX) }, () => Math.floor(Math.random() * count));
   return {
     numbers: picks.map((i) => cards.number(i)),
     missing: picks.map((i) => cards.missing(i)),
@@ -85,12 +93,12 @@ function drawKeys(cards: MadeUpCards): Keys {
   };
 }
 
-function timesOf(lookup: Lookup, keys: Keys, batch: number): Times {
+function timesOf({ number, token }: Lookup, keys: Keys, batch: number): Times {
   return {
-    numberHit: time(keys.numbers, lookup.number, batch),
-    numberMiss: time(keys.missing, lookup.number, batch),
-    tokenHit: time(keys.uids, lookup.token, batch),
-    tokenMiss: time(keys.strangers, lookup.token, batch),
+    numberHit: time(keys.numbers, number, batch),
+    numberMiss: time(keys.missing, number, batch),
+    tokenHit: time(keys.uids, token, batch),
+    tokenMiss: time(keys.strangers, token, batch),
   };
 }
 
@@ -108,161 +116,44 @@ function time(keys: readonly string[], look: (key: string) => unknown, batch: nu
   return bestNs;
 }
 
-function figuresOf(name: string, times: Times): Figure[] {
+/** One at a time, as a gate is asked: whatever the caches held has been pushed out since the one before. */
+function coldFigures({ number, token }: Lookup, keys: Keys): Figure[] {
+  const others = new Uint8Array(CHILL_BYTES);
+  const timeAll = (some: readonly string[], look: (key: string) => unknown): number[] =>
+    some.slice(0, COLD_LOOKUPS).map((key) => {
+      for (let at = 0; at < others.length; at += CACHE_LINE_BYTES) others[at]! += 1;
+      const startMs = performance.now();
+      look(key);
+      return (performance.now() - startMs) * 1e6;
+    });
+  const figures = (what: string, samples: number[]): Figure[] => [
+    { what: `${what}, caches cold, p50`, value: percentile(samples, 0.5), unit: "ns" },
+    { what: `${what}, caches cold, p99`, value: percentile(samples, 0.99), unit: "ns" },
+  ];
   return [
-    { what: `${name}: card number, hit`, value: times.numberHit, unit: "ns" },
-    { what: `${name}: card number, miss`, value: times.numberMiss, unit: "ns" },
-    { what: `${name}: token, hit`, value: times.tokenHit, unit: "ns" },
-    { what: `${name}: token, miss`, value: times.tokenMiss, unit: "ns" },
+    ...figures("card number", timeAll(keys.numbers, number)),
+    ...figures("token", timeAll(keys.uids, token)),
   ];
 }
 
-// ---------------------------------------------------------------- a Map
-
-function mapFigures(cards: MadeUpCards, keys: Keys): Figure[] {
-  const heapBefore = process.memoryUsage().heapUsed;
-  const startMs = performance.now();
-  const byNumber = new Map<string, object>();
-  const byToken = new Map<string, object>();
-  for (let i = 0; i < cards.count; i++) {
-    const card = { number: cards.number(i), status: cards.status(i), validUntilDay: cards.day(i) };
-    byNumber.set(card.number, card);
-    byToken.set(cards.uid(i), card);
-  }
-  const builtMs = performance.now() - startMs;
-  const heapBytes = process.memoryUsage().heapUsed - heapBefore;
-  const times = timesOf(
-    { number: (number) => byNumber.get(number), token: (uid) => byToken.get(uid) },
-    keys,
-    BATCH,
-  );
-  return [
-    { what: "Map: built", value: builtMs, unit: "ms" },
-    { what: "Map: memory", value: heapBytes / cards.count, unit: "B/card" },
-    ...figuresOf("Map", times),
-  ];
-}
-
-// ---------------------------------------------------------------- SQLite
-
-/** The few calls of better-sqlite3 that are made here. */
-interface Database {
-  exec(sql: string): void;
-  prepare(sql: string): { run(...values: unknown[]): unknown; get(...values: unknown[]): unknown };
-  close(): void;
-}
-
-const SCHEMA = `
-  PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA mmap_size = 4000000000;
-  CREATE TABLE cards (number INTEGER PRIMARY KEY, status INTEGER, day INTEGER);
-  CREATE TABLE tokens (uid BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID;
-  BEGIN`;
-
-function sqliteFigures(
-  cards: MadeUpCards,
-  keys: Keys,
-  ours: Times,
-  folder: string,
-  say: (what: string) => void,
-): Figure[] {
-  const Sqlite = optional<new (path: string) => Database>("better-sqlite3", say);
-  if (Sqlite === null) return [];
-  const db = new Sqlite(join(folder, "cards.db"));
-  db.exec(SCHEMA);
-  const addCard = db.prepare("INSERT INTO cards VALUES (?, ?, ?)");
-  const addToken = db.prepare("INSERT OR IGNORE INTO tokens VALUES (?, ?)");
-  const startMs = performance.now();
-  for (let i = 0; i < cards.count; i++) {
-    addCard.run(cards.numbers[i]!, statusCode(cards.status(i)), cards.day(i));
-    addToken.run(Buffer.from(cards.uid(i), "hex"), cards.numbers[i]!);
-  }
-  db.exec("COMMIT");
-  const builtMs = performance.now() - startMs;
-  const byNumber = db.prepare("SELECT status, day FROM cards WHERE number = ?");
-  const byToken = db.prepare(
-    "SELECT cards.number, status, day FROM tokens JOIN cards ON cards.number = tokens.number WHERE uid = ?",
-  );
-  const times = timesOf(
-    {
-      number: (number) => byNumber.get(packNumber(number)),
-      token: (uid) => byToken.get(Buffer.from(uid, "hex")),
-    },
-    keys,
-    SMALL_BATCH,
-  );
-  db.close();
-  const share = (what: string, mine: number, theirs: number, bound: number): Figure => ({
-    what: `ours, as a share of SQLite, prepared: ${what}`,
-    value: mine / theirs,
+function sharesOf(ours: Rival, theirs: Rival): Figure[] {
+  return kinds.map((kind) => ({
+    what: `index, as a share of ${theirs.name}: ${KINDS[kind]}`,
+    value: ours.times[kind] / theirs.times[kind],
     unit: "",
-    bound,
-  });
+    bound: kind.startsWith("number") ? NUMBER_SHARE_OF_SQLITE_MAX : TOKEN_SHARE_OF_SQLITE_MAX,
+  }));
+}
+
+function columnOf({ name, cards, bytesPerCard, readyMs, times }: Rival): Figure[] {
   return [
-    { what: "SQLite: built", value: builtMs, unit: "ms" },
-    ...figuresOf("SQLite, prepared", times),
-    share("card number, hit", ours.numberHit, times.numberHit, NUMBER_SHARE_OF_SQLITE_MAX),
-    share("card number, miss", ours.numberMiss, times.numberMiss, NUMBER_SHARE_OF_SQLITE_MAX),
-    share("token, hit", ours.tokenHit, times.tokenHit, TOKEN_SHARE_OF_SQLITE_MAX),
-    share("token, miss", ours.tokenMiss, times.tokenMiss, TOKEN_SHARE_OF_SQLITE_MAX),
+    { what: "cards", value: cards, unit: "", column: name },
+    { what: "bytes a card", value: bytesPerCard, unit: "B", column: name },
+    { what: "ready to answer after", value: readyMs, unit: "ms", column: name },
+    ...kinds.map((kind) => ({ what: KINDS[kind], value: times[kind], unit: "ns", column: name })),
   ];
 }
 
-// ---------------------------------------------------------------- LMDB
-
-/** The few calls of lmdb that are made here. */
-interface Lmdb {
-  open(options: object): {
-    put(key: unknown, value: unknown): unknown;
-    get(key: unknown): unknown;
-    flushed: Promise<unknown>;
-    close(): Promise<void>;
-  };
-}
-
-/** Puts that may wait for the disk. */
-const PUTS_AHEAD_MAX = 100_000;
-
-async function lmdbFigures(
-  cards: MadeUpCards,
-  keys: Keys,
-  folder: string,
-  say: (what: string) => void,
-): Promise<Figure[]> {
-  const lmdb = optional<Lmdb>("lmdb", say);
-  if (lmdb === null) return [];
-  const options = { noSync: true, keyEncoding: "binary", encoding: "binary" };
-  const numbers = lmdb.open({ ...options, path: join(folder, "numbers"), keyEncoding: "ordered-binary" });
-  const tokens = lmdb.open({ ...options, path: join(folder, "tokens") });
-  const startMs = performance.now();
-  for (let i = 0; i < cards.count; i++) {
-    const value = Buffer.alloc(12);
-    value.writeDoubleLE(cards.numbers[i]!, 0);
-    value.writeInt32LE(cards.day(i) * 8 + statusCode(cards.status(i)), 8);
-    numbers.put(cards.numbers[i]!, value);
-    tokens.put(Buffer.from(cards.uid(i), "hex"), value);
-    if (i % PUTS_AHEAD_MAX === 0) await tokens.flushed;
-  }
-  await Promise.all([numbers.flushed, tokens.flushed]);
-  const builtMs = performance.now() - startMs;
-  const times = timesOf(
-    {
-      number: (number) => numbers.get(packNumber(number)),
-      token: (uid) => tokens.get(Buffer.from(uid, "hex")),
-    },
-    keys,
-    SMALL_BATCH,
-  );
-  await Promise.all([numbers.close(), tokens.close()]);
-  return [{ what: "LMDB: built", value: builtMs, unit: "ms" }, ...figuresOf("LMDB", times)];
-}
-
-/** A package that is no part of the project: one compiles for minutes, and both serve nothing but this comparison. */
-function optional<T>(name: string, say: (what: string) => void): T | null {
-  try {
-    return createRequire(import.meta.url)(name) as T;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
-    say(`${name} is not installed and not compared with: npm i --no-save better-sqlite3@12 lmdb@3`);
-    return null;
-  }
+function limitFigure(cards: number): Figure {
+  return { what: "bytes a card", value: limitBytes(cards), unit: "B", column: "the limit, by theory" };
 }

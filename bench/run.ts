@@ -1,10 +1,11 @@
 /**
  * `npm run bench`: every bench in one run, side by side with what it is held against. `--check` exits 1 on a missed bound,
- * `--json` prints figures for a program, names choose benches, `--cards` says how long a list `index` takes.
+ * `--json` prints figures for a program, names choose benches, `--cards` says how long a list `index` takes. `--rivals`, and
+ * `--check`, put it beside other databases, which are installed in a temporary folder for that.
  */
 import { parseArgs } from "node:util";
 import { benchBlock } from "./block.ts";
-import { type Figure, isMissed, showFigure } from "./figures.ts";
+import { type Figure, isMissed, showFigures } from "./figures.ts";
 import { benchIndex, CARDS } from "./index.ts";
 import { benchLine } from "./line.ts";
 import { benchOsdp } from "./osdp.ts";
@@ -15,6 +16,7 @@ const { values, positionals } = parseArgs({
     cards: { type: "string", default: String(CARDS) },
     check: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    rivals: { type: "boolean", default: false },
   },
   allowPositionals: true,
 });
@@ -23,7 +25,10 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   line: benchLine,
   block: benchBlock,
   osdp: benchOsdp,
-  index: () => benchIndex(Number(values.cards), (what) => process.stderr.write(`index: ${what}\n`)),
+  index: () =>
+    benchIndex({ cards: Number(values.cards), withRivals: values.rivals || values.check }, (what) =>
+      process.stderr.write(`index: ${what}\n`),
+    ),
 };
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
 let missed = 0;
@@ -36,7 +41,7 @@ for (const name of names) {
   const figures = await bench();
   missed += figures.filter(isMissed).length;
   if (values.json) process.stdout.write(`${JSON.stringify({ bench: name, figures })}\n`);
-  else process.stdout.write(`\n${name}\n${figures.map((figure) => `  ${showFigure(figure)}`).join("\n")}\n`);
+  else process.stdout.write(`\n${name}\n  ${showFigures(figures)}\n`);
 }
 if (missed > 0) process.stderr.write(`bench: ${missed} bounds missed\n`);
 process.exit(values.check && missed > 0 ? 1 : 0);
