@@ -45,11 +45,11 @@ export class MadeUpCards {
     return unpackNumber(this.numbers[i]!);
   }
 
-  /** Hex, and another one for each card; a stranger begins with another byte. */
-  uid(i: number, maker = "04"): string {
+  /** Hex, and another one for each number: from `count` on, those of strangers. */
+  uid(i: number): string {
     const low = (Math.imul(i, 0x9e3779b1) ^ 0x5bd1e995) >>> 0;
     const middle = Math.imul(i ^ (i >>> 9), 0x85ebca6b) >>> 16;
-    return `${maker}${middle.toString(16).padStart(4, "0")}${low.toString(16).padStart(8, "0")}`.toUpperCase();
+    return `04${middle.toString(16).padStart(4, "0")}${low.toString(16).padStart(8, "0")}`.toUpperCase();
   }
 
   day(i: number): number {

@@ -58,11 +58,15 @@ function packDigits(text: string, from: number, to: number): number {
   return value;
 }
 
-/** The canonical text of a packed number. Character by character: a fifth of the time that padding and slicing take. */
+/**
+ * The canonical text of a packed number. Character by character and in 32-bit integers: padding and slicing take several times as
+ * long.
+ */
 export function unpackNumber(packed: number): string {
   const issuer = Math.floor(packed / DIGITS);
-  const front = Math.floor((packed - issuer * DIGITS) / 1_000_000);
-  const back = packed % 1_000_000;
+  const digits = packed - issuer * DIGITS;
+  const front = (digits / 1_000_000) | 0;
+  const back = (digits - front * 1_000_000) | 0;
   return String.fromCharCode(
     65 + Math.floor(issuer / LETTERS),
     65 + (issuer % LETTERS),
@@ -82,7 +86,7 @@ export function unpackNumber(packed: number): string {
 }
 
 function digitOf(value: number, power: number): number {
-  return 48 + (Math.floor(value / power) % 10);
+  return 48 + (((value / power) | 0) % 10);
 }
 
 /** Whether `text` is a card number in canonical form. */
