@@ -4,34 +4,14 @@
  */
 import { randomUUID } from "node:crypto";
 import { cutOf } from "../config/reads.ts";
-import type { Configuration, TlsFiles } from "../config/schema.ts";
-import { readSecret } from "../config/secrets.ts";
-import type { Secret } from "../config/words.ts";
+import type { Configuration } from "../config/schema.ts";
 import { createBroker } from "../drivers/broker.ts";
-import { type OsdpBus, OsdpBuses } from "../drivers/bus-osdp.ts";
 import { candidatesOf } from "../drivers/candidates.ts";
-import { openChannel } from "../drivers/channel.ts";
-import { shareChannels } from "../drivers/channel-shared.ts";
-import { parseKey } from "../drivers/codec/osdp-secure.ts";
-import type { DriverWorld, Reader, ReaderEvents, Reading } from "../drivers/driver.ts";
+import type { Reading } from "../drivers/driver.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
-import { HidBoards } from "../drivers/hid-boards.ts";
-import { createNodeHid } from "../drivers/hid-node.ts";
-import { latencyWarning } from "../drivers/latency-timer.ts";
 import { acquireLock } from "../drivers/lock.ts";
-import { PcscHub } from "../drivers/pcsc-hub.ts";
-import { startPcscProcess } from "../drivers/pcsc-process.ts";
 import type { Clock, FeedSource, Files, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
-import {
-  createInput,
-  createReader,
-  createRelay,
-  type InputOptions,
-  type ReaderOptions,
-  type RelayOptions,
-} from "../drivers/registry.ts";
-import { readSecretFile } from "../drivers/secret-file.ts";
 import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
 import { CUTS, type Cut, placeOfCut } from "../sync/index-cuts.ts";
@@ -40,23 +20,14 @@ import { type ControlMethods, type ControlServer, type ControlStreams, serveCont
 import type { TapView } from "./gateway.ts";
 import { House, type HousePorts, type HouseSettings, pathsOf } from "./house.ts";
 import { Identifier } from "./identify.ts";
+import { devicesOf } from "./main-devices.ts";
+import { CannotStart, credentialsOf } from "./main-secrets.ts";
 import { osdpMethods } from "./osdp-desk.ts";
 import { sightLine } from "./sights.ts";
 import { siteRequestOf } from "./site-desk.ts";
 import type { Status } from "./status.ts";
 import { VERSION } from "./version.ts";
 import { wordsOf } from "./words.ts";
-
-/** Something a person can mend keeps the daemon from starting. */
-export class CannotStart extends Error {
-  /** CONTRACT 2: 1 failed, 2 configuration. */
-  readonly exitCode: 1 | 2;
-
-  constructor(message: string, exitCode: 1 | 2) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
 
 export interface Daemon {
   status(): Status;
@@ -175,97 +146,14 @@ async function portsOf(
   world: System & { log: Log },
   tapped: (tap: TapView) => void,
 ): Promise<HousePorts> {
-  const { clock, random, log } = world;
-  const { readers, accessPoints } = configuration;
-  const driverWorld = { clock, random, log, openChannel };
-  const relayWorld = { ...driverWorld, openChannel: shareChannels(openChannel) };
-  const relays = new Map(accessPoints.map(({ id, relay }) => [id, relay]));
-  const inputs = new Map(accessPoints.map(({ id, inputs }) => [id, inputs]));
-  const osdp = await osdpPlaces(readers, driverWorld);
-  const takesFromKernel = readers.some((reader) => reader.driver === "hid" && reader.mode === "keyboard");
-  const hid = createNodeHid({ takesFromKernel }, clock);
-  const boards = new HidBoards(hid, clock);
-  const hub = new PcscHub(driverWorld, startPcscProcess);
   return {
     ...world,
+    ...(await devicesOf(configuration, world)),
     feed: await feedOf(configuration, world.files),
     build: buildInWorker,
     createBroker: await brokerOf(configuration, world),
-    // The configuration was checked against the registry's own list of types, so the options are those of its drivers.
-    createReader: (id, events) => {
-      const options = readers.find((reader) => reader.id === id);
-      const settings = { ...options, ...osdp.get(id), hid, hub, issuers: cards.issuers };
-      return createReader(settings as ReaderOptions, driverWorld, events);
-    },
-    createRelay: (id, events) => {
-      const options = relays.get(id);
-      const place = options?.driver === "osdp-output" ? osdp.get(options.reader) : undefined;
-      return createRelay({ ...options, ...place, boards, id } as RelayOptions, relayWorld, events);
-    },
-    createInput: (id, use, events) => {
-      const options = inputs.get(id)?.[use];
-      const place = options?.driver === "osdp-input" ? osdp.get(options.reader) : undefined;
-      return createInput({ ...options, ...place, id } as InputOptions, driverWorld, events);
-    },
     tapped,
   };
-}
-
-/** One reader of a site, by itself: for who looks at it while no gateway runs. */
-export async function makeReader(
-  configuration: Configuration,
-  id: string,
-  world: DriverWorld,
-  events: ReaderEvents,
-): Promise<Reader> {
-  const osdp = await osdpPlaces(configuration.readers, world);
-  return createConfigured(configuration, osdp, id, world, events);
-}
-
-/** The configuration was checked against the registry's own list of types, so the options are those of its drivers. */
-function createConfigured(
-  { readers, cards }: Configuration,
-  osdp: ReadonlyMap<string, OsdpPlace>,
-  id: string,
-  world: DriverWorld,
-  events: ReaderEvents,
-): Promise<Reader> {
-  const options = readers.find((reader) => reader.id === id);
-  const settings = { ...options, ...osdp.get(id), issuers: cards.issuers };
-  return createReader(settings as ReaderOptions, world, events);
-}
-
-/** Where each OSDP reader is, and its key: readers and outputs that name one port share its line. */
-interface OsdpPlace {
-  bus: OsdpBus;
-  address: number;
-  scbk: Uint8Array | null;
-}
-
-async function osdpPlaces(
-  readers: Configuration["readers"],
-  world: DriverWorld,
-): Promise<ReadonlyMap<string, OsdpPlace>> {
-  const buses = new OsdpBuses(world);
-  const places = new Map<string, OsdpPlace>();
-  const ports = new Set(readers.flatMap((reader) => (reader.driver === "osdp" ? [reader.port] : [])));
-  for (const port of ports) {
-    const slow = await latencyWarning(port);
-    if (slow !== null) world.log.warn(slow);
-  }
-  for (const [index, reader] of readers.entries()) {
-    if (reader.driver !== "osdp") continue;
-    const { address, port, baudRate, scbk } = reader;
-    const key = scbk === undefined ? null : await keyOf(`readers[${index}].scbk`, scbk);
-    places.set(reader.id, { address, scbk: key, bus: buses.at({ port, baudRate }) });
-  }
-  return places;
-}
-
-async function keyOf(path: string, secret: Secret): Promise<Uint8Array> {
-  const parsed = parseKey(await secretOf(path, secret));
-  if (parsed.kind === "refused") throw new CannotStart(`${path}: ${parsed.why}`, 2);
-  return parsed.key;
 }
 
 async function brokerOf(
@@ -337,48 +225,4 @@ async function openControl(
     });
     return null;
   }
-}
-
-// ---------------------------------------------------------------- secrets and certificates
-
-interface Credentials {
-  username?: string;
-  password?: string;
-  tls?: { ca?: string; cert?: string; key?: string };
-}
-
-/** Reads what a section of the configuration refers to. `section`: its name, for messages. */
-export async function credentialsOf(
-  section: string,
-  options: { username?: string; password?: Secret; tls?: TlsFiles },
-  files: Files,
-): Promise<Credentials> {
-  const credentials: Credentials = {};
-  if (options.username !== undefined) credentials.username = options.username;
-  if (options.password !== undefined)
-    credentials.password = await secretOf(`${section}.password`, options.password);
-  if (options.tls !== undefined) credentials.tls = await tlsOf(`${section}.tls`, options.tls, files);
-  return credentials;
-}
-
-async function secretOf(path: string, secret: Secret): Promise<string> {
-  const outcome = await readSecret(secret, process.env, readSecretFile);
-  if (outcome.kind === "refused") throw new CannotStart(`${path}: ${outcome.why}`, 2);
-  return outcome.value;
-}
-
-const PEM_BYTES_MAX = 1024 * 1024;
-
-async function tlsOf(path: string, tls: TlsFiles, files: Files): Promise<NonNullable<Credentials["tls"]>> {
-  const pem: NonNullable<Credentials["tls"]> = {};
-  for (const part of ["ca", "cert", "key"] as const) {
-    const file = tls[part];
-    if (file === undefined) continue;
-    const bytes = await files.read(file, PEM_BYTES_MAX).catch((error: Error) => {
-      throw new CannotStart(`${path}.${part}: ${file}: ${error.message}`, 2);
-    });
-    if (bytes === null) throw new CannotStart(`${path}.${part}: ${file} is not there`, 2);
-    pem[part] = Buffer.from(bytes).toString("utf8");
-  }
-  return pem;
 }

@@ -36,7 +36,8 @@ const PORTS = new Set(["drivers/ports.ts", "drivers/driver.ts"]);
 const PURE_MODULES = new Set(["node:buffer", "node:crypto"]);
 
 /** Where implementations and `config/` are met. */
-const isCompositionRoot = (path: string) => path === "daemon/main.ts" || path.startsWith("daemon/commands/");
+const isCompositionRoot = (path: string) =>
+  /^daemon\/main(-[a-z]+)?\.ts$/.test(path) || path.startsWith("daemon/commands/");
 
 /** What a room may import of the house, in words, and as a test of the imported file. */
 function allowance(path: string): { words: string; allows: (target: string, typeOnly: boolean) => boolean } {

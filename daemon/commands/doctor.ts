@@ -16,7 +16,7 @@ import { lookAtDataDir, lookAtFile, lookAtSecret } from "../doctor/permissions.t
 import { type Answered, lookAtGateway, lookAtList } from "../doctor/running.ts";
 import { lookAtPcsc } from "../doctor/usb.ts";
 import { pathsOf } from "../house.ts";
-import { credentialsOf } from "../main.ts";
+import { credentialsOf } from "../main-secrets.ts";
 import type { Status } from "../status.ts";
 import { VERSION } from "../version.ts";
 import { wordsOf } from "../words.ts";

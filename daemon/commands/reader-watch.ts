@@ -1,13 +1,12 @@
 /** How `trace` and `identify` get to see a reader: through the daemon that has it open, or by opening it themselves. */
 import type { Configuration } from "../../config/schema.ts";
-import { openChannel } from "../../drivers/channel.ts";
 import type { Reading, Sight, Stamp } from "../../drivers/driver.ts";
 import { createLog } from "../../drivers/log.ts";
 import type { System } from "../../drivers/system.ts";
 import { watchControl } from "../control.ts";
 import { pathsOf } from "../house.ts";
 import type { LookupAnswer } from "../lookup.ts";
-import { makeReader } from "../main.ts";
+import { devicesOf } from "../main-devices.ts";
 import { Exit } from "./exit.ts";
 import { withStoppedGate } from "./stopped-gate.ts";
 
@@ -47,8 +46,8 @@ async function watchAlone<Item>(
   signal: AbortSignal,
 ): Promise<void> {
   await withStoppedGate(configuration, system, async (lookup) => {
-    const world = { ...system, log: createLog("error"), openChannel };
-    const reader = await makeReader(configuration, id, world, {
+    const devices = await devicesOf(configuration, { ...system, log: createLog("error") });
+    const reader = await devices.createReader(id, {
       reading: () => undefined,
       up: ({ model }) => say(`${id} is up${model === undefined ? "" : `: ${model}`}`),
       down: (why) => say(`${id} is down: ${why}`),

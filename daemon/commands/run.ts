@@ -2,7 +2,8 @@ import { setFlagsFromString } from "node:v8";
 import { Command } from "commander";
 import { createLog } from "../../drivers/log.ts";
 import { createSystem } from "../../drivers/system.ts";
-import { CannotStart, startDaemon } from "../main.ts";
+import { startDaemon } from "../main.ts";
+import { CannotStart } from "../main-secrets.ts";
 import { Exit } from "./exit.ts";
 import { CONFIGURATION_OPTION, loadSite } from "./terms.ts";
 
