@@ -58,13 +58,14 @@ export class Pd {
 
   /** Moves the machine on, tells whoever listens, and gives the bytes to send, if any. */
   apply(event: PdEvent, stamp: Stamp | null = null): Uint8Array | null {
-    const { pending } = this.state;
-    const { state, effects } = step(this.settings, this.state, event, this.#clock.monotonicMs());
+    const before = this.state;
+    const { pending } = before;
+    const { state, effects } = step(this.settings, before, event, this.#clock.monotonicMs());
     this.state = state;
     // A poll that brings nothing comes every few milliseconds.
     const isQuiet = pending?.command.name === "poll" && effects.length === 0 && state.phase === "online";
-    const isAnswer = event.kind === "silence" || (event.kind === "reply" && !isQuiet);
-    if (this.sight !== null && isAnswer) this.sight.isNews = true;
+    const isAnswer = event.kind === "silence" || (event.kind === "reply" && state !== before && !isQuiet);
+    if (isAnswer) this.#show();
     let bytes: Uint8Array | null = null;
     for (const effect of effects) {
       if (effect.kind === "send") bytes = this.#begin(effect.bytes);
@@ -90,8 +91,8 @@ export class Pd {
     }
   }
 
-  /** The line is free again. */
-  endExchange(): void {
+  /** Before what the exchange has brought is told. */
+  #show(): void {
     const { sight } = this;
     this.sight = null;
     sight?.tell();

@@ -12,8 +12,6 @@ export class ExchangeSight {
   #heard: Uint8Array[] = [];
   #heardBytes = 0;
   #heardAt: Stamp | null = null;
-  /** Whether it had to tell of anything. */
-  isNews = false;
 
   constructor(observer: Observer, sent: Uint8Array, sentAt: Stamp) {
     this.#observer = observer;
@@ -31,7 +29,6 @@ export class ExchangeSight {
 
   /** The exchange is over. */
   tell(): void {
-    if (!this.isNews) return;
     this.#observer({ kind: "bytes", direction: "out", bytes: this.#sent }, this.#sentAt);
     if (this.#heardAt === null) return;
     const bytes = new Uint8Array(Buffer.concat(this.#heard));

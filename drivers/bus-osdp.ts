@@ -168,7 +168,6 @@ export class OsdpBus {
       },
       silence: (noiseBytes) => this.#current?.apply({ kind: "silence", noiseBytes }),
       free: () => {
-        this.#current?.endExchange();
         this.#current = null;
         this.#next();
       },

@@ -46,8 +46,9 @@ describe("a reader that is looked at", () => {
       { kind: "text", text: "BB-1234-567890" },
       { kind: "bits", countBits: 32, bytes: Uint8Array.of(0x04, 0xa1, 0xb2, 0xc3) },
     ]);
+    expect(eye.sights.map(({ kind }) => kind)).toEqual(["bytes", "bytes", "text", "bytes", "bytes", "bits"]);
     const times = eye.stamps.map(({ monotonicMs }) => monotonicMs);
-    expect(Math.min(...times)).toBeGreaterThanOrEqual(0);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
     reader.observe(null);
     pd?.present("BB-1234-567890");
     await world.clock.advance(200);
