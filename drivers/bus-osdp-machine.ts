@@ -15,8 +15,11 @@ import { open, seal } from "./codec/osdp-secure.ts";
 const requestsMax = 16;
 /** A PD that was up is sent the same command this often before it is down: about a second of silence. */
 const missesMaxUp = 4;
+/** One that nobody knows yet: the first word after a line was opened may be lost, and a gate waits with its start. */
+const missesMaxNew = 2;
 /** One that is down is asked once, so that it costs its neighbours one timeout. */
 const missesMaxDown = 1;
+const MISSES_MAX = { new: missesMaxNew, up: missesMaxUp, down: missesMaxDown } as const;
 /** A PD that says nothing but busy for this long is down: the standard's own limit for a lost one (5.7). */
 const busyMsMax = 8_000;
 
@@ -199,8 +202,7 @@ function takeSilence(state: PdState, noiseBytes: number, nowMs: number): Step {
   if (pending === null) return { state, effects: [] };
   const misses = pending.misses + 1;
   const missed = { ...state, isAnswering: false, pending: { ...pending, misses } };
-  if (misses < (state.standing === "down" ? missesMaxDown : missesMaxUp))
-    return { state: missed, effects: [] };
+  if (misses < MISSES_MAX[state.standing]) return { state: missed, effects: [] };
   const why =
     noiseBytes > 0
       ? "only noise came in place of its reply: are baudRate and address right, and A and B not swapped?"

@@ -6,7 +6,7 @@
 
 import { OsdpLine } from "./bus-osdp-line.ts";
 import { type HearPd, Pd } from "./bus-osdp-pd.ts";
-import type { PdSettings } from "./bus-osdp-state.ts";
+import { NEW_PD, type PdSettings } from "./bus-osdp-state.ts";
 import { parseChannelAddress } from "./channel.ts";
 import type { Command, Reply } from "./codec/osdp-messages.ts";
 import { randomBytes } from "./codec/osdp-secure.ts";
@@ -69,6 +69,8 @@ export class OsdpBus {
   readonly #world: DriverWorld;
   readonly #pds = new Map<number, Pd>();
   readonly #holds = new Map<Pd, number>();
+  /** Why those were down that nobody holds any more, by address. */
+  readonly #leftDown = new Map<number, string>();
   #supervisor: Supervisor<Device> | null = null;
   #line: OsdpLine | null = null;
   #current: Pd | null = null;
@@ -87,7 +89,7 @@ export class OsdpBus {
    */
   hold(settings: PdSettings, hear: HearPd): PdHold {
     const { address, takesCards } = settings;
-    const pd = this.#pds.get(address) ?? new Pd(settings, this.#world.clock);
+    const pd = this.#pds.get(address) ?? this.#makePd(settings);
     this.#pds.set(address, pd);
     this.#holds.set(pd, (this.#holds.get(pd) ?? 0) + 1);
     pd.listeners.add(hear);
@@ -126,6 +128,14 @@ export class OsdpBus {
         return released;
       },
     };
+  }
+
+  /** That one was down when it was left need not be found out again. */
+  #makePd(settings: PdSettings): Pd {
+    const pd = new Pd(settings, this.#world.clock);
+    const why = this.#leftDown.get(settings.address);
+    if (why !== undefined) pd.state = { ...NEW_PD, standing: "down", why };
+    return pd;
   }
 
   // ---------------------------------------------------------------- the port
@@ -197,7 +207,11 @@ export class OsdpBus {
     this.#holds.set(pd, holds);
     if (holds > 0) return;
     this.#holds.delete(pd);
-    this.#pds.delete(pd.settings.address);
+    const { address } = pd.settings;
+    this.#pds.delete(address);
+    const { standing, why } = pd.state;
+    if (standing === "down" && why !== null) this.#leftDown.set(address, why);
+    else this.#leftDown.delete(address);
     this.#round = this.#round.filter((other) => other !== pd);
     pd.leave("its reader has been stopped");
     if (this.#pds.size > 0) return;
