@@ -2,6 +2,7 @@
  * The one visible table of devices. A new driver is one file, one line here, and one shape in the configuration.
  * Each is loaded only where a site names it, so that nobody needs the native packages of another's reader.
  */
+import type { OsdpInputOptions } from "./bus-osdp-input.ts";
 import type { OsdpOutputOptions } from "./bus-osdp-output.ts";
 import type { OsdpReaderOptions } from "./bus-osdp-reader.ts";
 import type {
@@ -44,6 +45,7 @@ interface RelayOptionsOf {
 
 interface InputOptionsOf {
   gpio: GpioInputOptions;
+  "osdp-input": OsdpInputOptions;
   virtual: VirtualInputOptions;
 }
 
@@ -65,6 +67,7 @@ const RELAYS: { [Type in keyof RelayOptionsOf]: () => Promise<RelayModule<RelayO
 
 const INPUTS: { [Type in keyof InputOptionsOf]: () => Promise<InputModule<InputOptionsOf[Type]>> } = {
   gpio: async () => (await import("./input-gpio.ts")).gpioInput,
+  "osdp-input": async () => (await import("./bus-osdp-input.ts")).osdpInput,
   virtual: async () => (await import("./virtual-input.ts")).virtualInput,
 };
 

@@ -2,12 +2,14 @@ import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { OsdpBus } from "../../drivers/bus-osdp.ts";
+import { osdpInput } from "../../drivers/bus-osdp-input.ts";
 import { osdpOutput } from "../../drivers/bus-osdp-output.ts";
 import { OsdpReader } from "../../drivers/bus-osdp-reader.ts";
 import type { ReaderEvents } from "../../drivers/driver.ts";
 import type { OsdpPd } from "../../drivers/osdp-pd.ts";
 import { Pty } from "../peers/pty.ts";
 import { TcpDevice } from "../peers/tcp-device.ts";
+import { inputConformance } from "./input.ts";
 import { OsdpFar } from "./osdp-far.ts";
 import { ReaderListener, readerConformance } from "./reader.ts";
 import { relayConformance } from "./relay.ts";
@@ -87,6 +89,27 @@ relayConformance("osdp-output (pseudo-terminal)", true, async () => {
       },
       comeBack: () => pty.plug(),
     },
+    dispose: async () => {
+      await reader.stop();
+      far.stop();
+      await pty.remove();
+    },
+  };
+});
+
+inputConformance("osdp-input (pseudo-terminal)", true, async () => {
+  const world = hurriedWorld(hurry);
+  const pty = await plugIn();
+  const far = new OsdpFar(pty, world.clock, [secure]);
+  const bus = new OsdpBus({ port: pty.path, baudRate }, world);
+  const reader = readerOn(bus, world, silent);
+  await reader.start();
+  return {
+    world,
+    create: (events) =>
+      osdpInput.create({ id: "north-in", address: 1, scbk: KEY, input: 1, bus }, world, events),
+    set: async (active) => void far.pds[0]?.setInput(1, active),
+    cable: { vanish: () => pty.unplug(), comeBack: () => pty.plug() },
     dispose: async () => {
       await reader.stop();
       far.stop();

@@ -34,6 +34,9 @@ async function osdpStage(...args: string[]): Promise<Stage & { pd: Program; keyF
       },
     ];
     configuration.accessPoints[0].relay = { driver: "osdp-output", reader: READER, output: 0, pulseMs: 300 };
+    configuration.accessPoints[0].inputs = {
+      passage: { driver: "osdp-input", reader: READER, input: 1, passageSeconds: 60 },
+    };
   });
   const keyFile = join(stage.site.dir, "scbk");
   await writeFile(keyFile, `${KEY}\n`, { mode: 0o600 });
@@ -72,6 +75,8 @@ describe("an OSDP reader", { timeout: 120_000 }, () => {
       Object.entries(CARDS).map(([reason, card]) => [card, reason]),
     );
     await ear.hear("passage", ({ data }) => data.event === "opened" && data.tap === taps[0]?.id);
+    pd.type("input 1 on");
+    await ear.hear("passage", ({ data }) => data.event === "passed" && data.tap === taps[0]?.id);
     await until(
       "light, beep and output",
       () =>
