@@ -74,6 +74,30 @@ it("tells caches what changes and what never does, and gives nothing but the fee
   });
 });
 
+it("goes on with a list where it broke off when the server was restarted", async () => {
+  await workshop.publish(manyCards(20_000));
+  const server = await startNginx({ root: workshop.place.dir, documented: DOCUMENTED });
+  nginx = server;
+  const feed = workshop.client(createHttpSource(server.url, { limits: { resumeMs: 20 } }));
+  const target = (await verified(feed)).targets.find(({ base }) => base === null)!;
+  await server.stop();
+  // What it gives at once is more than is asked for anew, and less than the list.
+  await server.start(["limit_rate_after 70k;", "limit_rate 1k;"]);
+  const before = (await server.asked()).length;
+  let bytes = 0;
+  let isRestarted = false;
+  for await (const piece of feed.download(target)) {
+    bytes += piece.length;
+    if (isRestarted || bytes < 65 * 1024) continue;
+    await server.stop();
+    await server.start();
+    isRestarted = true;
+  }
+  expect(isRestarted).toBe(true);
+  expect(bytes).toBe(target.lengthBytes);
+  expect((await server.asked(before)).map(({ status }) => status)).toContain(206);
+});
+
 it("is fetched over TLS", async () => {
   const authority = await makeAuthority(workshop.folder);
   const certificate = await authority.issue("lists");
