@@ -12,6 +12,8 @@ export interface Web {
   asked: string[];
   /** Connections taken so far. */
   connections(): number;
+  /** Answers that are under way. */
+  open(): number;
   stop(): Promise<void>;
 }
 
@@ -25,9 +27,14 @@ export async function serveWeb(
 ): Promise<Web> {
   const asked: string[] = [];
   let connections = 0;
+  let open = 0;
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://web").pathname);
     asked.push(path);
+    open += 1;
+    response.once("close", () => {
+      open -= 1;
+    });
     if (answer(request, response)) return;
     try {
       response.end(await readFile(join(directory, normalize(path))));
@@ -45,6 +52,7 @@ export async function serveWeb(
     url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}/`,
     asked,
     connections: () => connections,
+    open: () => open,
     async stop() {
       server.closeAllConnections();
       await new Promise((closed) => server.close(closed));

@@ -7,9 +7,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createHttpSource, type HttpFeedOptions } from "../../drivers/feed-http.ts";
 import { createFeedSource } from "../../drivers/feed-source.ts";
+import { createFeed } from "../../sync/feed.ts";
 import { makeAuthority } from "../peers/certificates.ts";
 import { type Answer, serveWeb, type Web } from "../peers/web.ts";
-import { collect } from "./feed-workshop.ts";
+import { HurriedClock, until } from "./broker-watch.ts";
+import { collect, silentLog, Workshop } from "./feed-workshop.ts";
 
 let folder: string;
 let web: Web;
@@ -242,6 +244,33 @@ describe("silence", () => {
       }),
     ).toMatch(/no whole answer within 0.1 s/);
     await hungUp;
+  });
+
+  it("between bytes, each in time and the file never, is given up, and hung up on", async () => {
+    const workshop = await Workshop.open();
+    stops.push(() => workshop.close());
+    const bytes = await workshop.read("timestamp.json");
+    const server = await serveWeb(workshop.place.dir, {
+      answer: (request, response) => {
+        if (request.url !== "/timestamp.json") return false;
+        let at = 0;
+        const beat = setInterval(() => response.write(bytes.subarray(at, ++at)), 50);
+        response.on("close", () => clearInterval(beat));
+        return true;
+      },
+    });
+    stops.push(server.stop);
+    const rootPath = join(workshop.place.dir, "1.root.json");
+    const world = { clock: new HurriedClock(10), files: workshop.files, log: silentLog };
+    const feed = createFeed(
+      { rootPath, metadataDir: join(folder, "metadata") },
+      { ...world, source: createHttpSource(server.url) },
+    );
+    expect(await feed.refresh()).toEqual({
+      kind: "unreachable",
+      why: "timestamp.json: not done after 30 s",
+    });
+    await until(() => server.open() === 0, "it is hung up on");
   });
 
   it("of a port where nobody listens is told as that", async () => {
