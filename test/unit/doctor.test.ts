@@ -1,0 +1,341 @@
+/** What doctor says of a machine: each fault is written down as the kernel would show it, and must be found with its cure. */
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { gatewayAccount, mayUse } from "../../daemon/doctor/account.ts";
+import { lookAtClock } from "../../daemon/doctor/clock.ts";
+import { type DeviceUse, lookAtDevice, type Place } from "../../daemon/doctor/devices.ts";
+import { lookAtDisk } from "../../daemon/doctor/disk.ts";
+import type { Finding } from "../../daemon/doctor/finding.ts";
+import { lookAtDataDir, lookAtFile, lookAtSecret } from "../../daemon/doctor/permissions.ts";
+import { lookAtGateway, lookAtList } from "../../daemon/doctor/running.ts";
+import { lookAtPcsc } from "../../daemon/doctor/usb.ts";
+import { createMachine } from "../../drivers/machine.ts";
+import type { Files } from "../../drivers/ports.ts";
+import { wellStatus } from "../e2e/console-house.ts";
+import { type Node, paperMachine } from "./paper-machine.ts";
+
+const PI = {
+  "/etc/passwd": { text: "root:x:0:0::/root:/bin/sh\ngrindvakt:x:990:990::/:/bin/false\n" },
+  "/etc/group": { text: "root:x:0:\ndialout:x:20:otto\ngpio:x:997:\ngrindvakt:x:990:\n" },
+  "/data": { kind: "directory", mode: 0o700, uid: 990, gid: 990 },
+  "/dev/ttyUSB0": { kind: "device", mode: 0o660, gid: 20 },
+  "/dev/serial/by-id/usb-FTDI-if00": { to: "/dev/ttyUSB0" },
+} as const satisfies Record<string, Node>;
+
+const IN_DIALOUT = {
+  "/etc/systemd/system/grindvakt.service": { text: "[Service]\nSupplementaryGroups=gpio dialout\n" },
+};
+
+async function lookAt(
+  place: Place,
+  nodes: Readonly<Record<string, Node>>,
+  state: DeviceUse["state"] = null,
+  tryPort: ((port: string) => Promise<string | null>) | null = async () => null,
+): Promise<Finding[]> {
+  const machine = paperMachine(nodes);
+  const account = await gatewayAccount(machine, "/data");
+  return lookAtDevice({ subject: "in-1", place, state }, { machine, account, tryPort });
+}
+
+const serial = (path: string, isOsdp = false): Place => ({ kind: "serial", path, isOsdp });
+
+/** The levels, and the words of all that is not well. */
+function told(found: readonly Finding[]): string[] {
+  return found.map(({ level, what, todo }) => (level === "ok" ? "ok" : `${level}: ${what} -> ${todo}`));
+}
+
+// ---------------------------------------------------------------- accounts
+
+test("the account is the one whose data it is, with the groups that its unit adds", async () => {
+  const account = await gatewayAccount(paperMachine({ ...PI, ...IN_DIALOUT }), "/data");
+  expect({ ...account, groups: [...account.groups].sort((a, b) => a - b) }).toEqual({
+    uid: 990,
+    name: "grindvakt",
+    groups: [20, 990, 997],
+  });
+  const seen = { kind: "device", mode: 0o640, uid: 0, gid: 20 } as const;
+  expect([mayUse(account, seen, "read"), mayUse(account, seen, "write")]).toEqual([true, false]);
+  expect(mayUse({ ...account, uid: 0 }, { ...seen, mode: 0 }, "write")).toBe(true);
+  expect(mayUse(account, { ...seen, uid: 990, mode: 0o066 }, "read")).toBe(false);
+});
+
+// ---------------------------------------------------------------- devices
+
+test("a port that is there, open and free is well; one by a passing name is warned of", async () => {
+  const machine = { ...PI, ...IN_DIALOUT };
+  expect(told(await lookAt(serial("/dev/serial/by-id/usb-FTDI-if00"), machine))).toEqual(["ok"]);
+  expect(told(await lookAt(serial("/dev/ttyUSB0"), machine))).toEqual([
+    "ok",
+    "warning: /dev/ttyUSB0 may have another name after a re-plug -> write instead: port: /dev/serial/by-id/usb-FTDI-if00",
+  ]);
+});
+
+test("a port that is not there is told with those that are", async () => {
+  expect(told(await lookAt(serial("/dev/ttyUSB7"), PI))).toEqual([
+    "wrong: /dev/ttyUSB7 is not there -> plug it in, or name another port; there are: /dev/serial/by-id/usb-FTDI-if00",
+  ]);
+  expect(told(await lookAt(serial("/dev/ttyUSB7"), { "/data": PI["/data"] }))[0]).toContain(
+    "no serial port is there",
+  );
+  expect(told(await lookAt(serial("/etc/passwd"), PI))[0]).toContain("/etc/passwd is no device");
+});
+
+test("a port of a group that the gateway is not in, and one that another program holds", async () => {
+  expect(told(await lookAt(serial("/dev/serial/by-id/usb-FTDI-if00"), PI))).toEqual([
+    "wrong: /dev/serial/by-id/usb-FTDI-if00 belongs to group dialout, and grindvakt is not in it -> " +
+      "sudo usermod -aG dialout grindvakt, then start the gateway anew",
+  ]);
+  const held = async () => "it is in use by another program";
+  const found = await lookAt(serial("/dev/serial/by-id/usb-FTDI-if00"), { ...PI, ...IN_DIALOUT }, null, held);
+  expect(told(found)[0]).toMatch(/^wrong: it is in use by another program -> .*fuser/);
+});
+
+test("the kernel's console on the line, and an adapter that holds OSDP's answers back", async () => {
+  const machine = {
+    ...PI,
+    ...IN_DIALOUT,
+    "/proc/cmdline": { text: "console=tty1 console=ttyUSB0,115200 root=/dev/mmcblk0p2\n" },
+    "/dev/tty1": { kind: "device" },
+    "/sys/bus/usb-serial/devices/ttyUSB0/latency_timer": { text: "16\n" },
+  } as const;
+  const found = told(await lookAt(serial("/dev/serial/by-id/usb-FTDI-if00", true), machine));
+  expect(found).toEqual([
+    "ok",
+    expect.stringMatching(/^wrong: the kernel uses ttyUSB0 as its console -> .*raspi-config/),
+    expect.stringMatching(/^warning: its USB adapter holds each answer back for 16 ms -> /),
+  ]);
+});
+
+test("what the running gateway says of a device is believed, and its port left alone", async () => {
+  const since = "2026-11-22T06:00:00.000Z";
+  const place: Place = { kind: "tcp", address: "tcp://10.0.0.9:4001" };
+  expect(told(await lookAt(place, PI, { state: "up", since, why: null }, null))).toEqual(["ok"]);
+  expect(told(await lookAt(place, PI, { state: "down", since, why: "nothing listens" }, null))[0]).toMatch(
+    /^wrong: down since .*: nothing listens/,
+  );
+  expect(told(await lookAt(place, PI, null, null))[0]).toMatch(
+    /^warning: is not known to the running gateway/,
+  );
+  // Why it is down, where the machine shows it.
+  expect(told(await lookAt(serial("/dev/ttyUSB7"), PI, { state: "down", since, why: "gone" }, null))).toEqual(
+    [expect.stringMatching(/^wrong: \/dev\/ttyUSB7 is not there/)],
+  );
+});
+
+const USB = {
+  "/sys/bus/usb/devices/1-1.2/idVendor": { text: "08ff\n" },
+  "/sys/bus/usb/devices/1-1.2/idProduct": { text: "0009\n" },
+  "/sys/bus/usb/devices/1-1.2/product": { text: "RFID Reader\n" },
+  "/sys/bus/usb/devices/1-1.2/busnum": { text: "1\n" },
+  "/sys/bus/usb/devices/1-1.2/devnum": { text: "7\n" },
+  "/dev/bus/usb/001/007": { kind: "device", mode: 0o664 },
+} as const satisfies Record<string, Node>;
+
+test("a USB device: there, closed to the account, or not there with what is", async () => {
+  const place: Place = { kind: "usb", vendorId: 0x08ff, productId: 9 };
+  expect(told(await lookAt(place, { ...PI, ...USB }))[0]).toMatch(
+    /^wrong: 08ff:0009 is on USB, and not open to grindvakt -> .*udev/,
+  );
+  const raw = {
+    "/sys/bus/usb/devices/1-1.2/1-1.2:1.0/0003:08FF:0009.0001/hidraw/hidraw0/dev": { text: "" },
+    "/dev/hidraw0": { kind: "device", mode: 0o660, gid: 990 },
+  } as const;
+  expect(told(await lookAt(place, { ...PI, ...USB, ...raw }))).toEqual(["ok"]);
+  expect(told(await lookAt({ ...place, productId: 8 }, { ...PI, ...USB }))).toEqual([
+    "wrong: 08ff:0008 is not on USB -> plug it in, or write the numbers of another: 08ff:0009 RFID Reader",
+  ]);
+});
+
+const ACR122 = {
+  "/sys/bus/usb/devices/1-1:1.0/bInterfaceClass": { text: "0b\n" },
+  "/sys/bus/usb/devices/1-1/manufacturer": { text: "ACS\n" },
+  "/sys/bus/usb/devices/1-1/product": { text: "ACR122U PICC Interface\n" },
+} as const satisfies Record<string, Node>;
+
+test("a card reader by a part of its name, by another, or none", async () => {
+  expect(told(await lookAt({ kind: "pcsc", name: "ACS ACR122U" }, { ...PI, ...ACR122 }))).toEqual(["ok"]);
+  expect(told(await lookAt({ kind: "pcsc", name: "Identiv" }, { ...PI, ...ACR122 }))[0]).toMatch(
+    /^warning: on USB: ACS ACR122U PICC Interface; none is called Identiv there -> .*pcsc_scan/,
+  );
+  expect(told(await lookAt({ kind: "pcsc", name: "ACS" }, PI))[0]).toMatch(
+    /^wrong: no card reader is on USB/,
+  );
+});
+
+test("the kernel's pn533 in front of pcscd, with the file that mends it", async () => {
+  const machine = paperMachine({
+    ...ACR122,
+    "/proc/modules": {
+      text: "pn533_usb 16384 0 - Live 0x0\npn533 45056 1 pn533_usb, Live 0x0\nnfc 98304 1\n",
+    },
+    "/sys/bus/usb/devices/1-1:1.0/driver": { to: "/sys/bus/usb/drivers/pn533_usb" },
+    "/sys/bus/usb/drivers/pn533_usb": { kind: "directory" },
+    "/run/pcscd/pcscd.comm": { kind: "socket", answers: true },
+  });
+  const [kernel, pcscd] = told(await lookAtPcsc(machine));
+  expect(kernel).toMatch(/pn533_usb, pn533, nfc are loaded and hold ACS ACR122U PICC Interface/);
+  expect(kernel).toContain(
+    "printf 'blacklist pn533_usb\\nblacklist pn533\\nblacklist nfc\\n' | sudo tee /etc/modprobe.d/grindvakt.conf",
+  );
+  expect(pcscd).toBe("ok");
+  const other = paperMachine({ "/proc/modules": { text: "pn533_other 1 0\n" } });
+  expect(told(await lookAtPcsc(other))[0]).toBe("ok");
+});
+
+test("pcscd: not there, left behind by a crash, and there", async () => {
+  const root = await mkdtemp(join(tmpdir(), "machine-"));
+  onTestFinished(() => rm(root, { recursive: true }));
+  const machine = createMachine(root);
+  const pcscd = async () => told(await lookAtPcsc(machine))[1];
+  expect(await pcscd()).toMatch(/does not run: .*not there -> .*systemctl enable --now pcscd.socket/);
+  const socket = join(root, "run/pcscd/pcscd.comm");
+  await mkdir(join(root, "run/pcscd"), { recursive: true });
+  await writeFile(socket, "");
+  expect(await pcscd()).toMatch(/does not answer/);
+  await rm(socket);
+  const server = createServer((client) => client.destroy());
+  await new Promise<void>((done) => server.listen(socket, done));
+  onTestFinished(() => new Promise<void>((done) => server.close(() => done())));
+  expect(await pcscd()).toBe("ok");
+});
+
+// ---------------------------------------------------------------- files
+
+test("dataDir: not there yet, open to others, not its owner's to write, with a stranger's file in it", async () => {
+  const look = async (nodes: Readonly<Record<string, Node>>) => {
+    const machine = paperMachine({ ...PI, ...nodes });
+    return told(await lookAtDataDir(machine, "/data", await gatewayAccount(machine, "/data")));
+  };
+  expect(await look({})).toEqual(["ok"]);
+  expect(await look({ "/data": { kind: "directory", mode: 0o755, uid: 990 } })).toEqual([
+    expect.stringMatching(/^warning: .*open to other accounts \(mode 0755\) -> sudo chmod 700/),
+  ]);
+  expect((await look({ "/data": { kind: "directory", mode: 0o500, uid: 990 } }))[0]).toMatch(
+    /^wrong: .*mode 0500/,
+  );
+  expect((await look({ "/data": { kind: "file" } }))[0]).toMatch(/^wrong: .*no directory/);
+  expect(await look({ "/data/site-list.json": { mode: 0o600 } })).toEqual([
+    "ok",
+    expect.stringMatching(/^wrong: \/data\/site-list.json belongs to another account .*chown -R grindvakt/),
+  ]);
+  const bare = paperMachine({});
+  expect(told(await lookAtDataDir(bare, "/data", await gatewayAccount(bare, "/data")))[0]).toMatch(
+    /^warning: .*not there/,
+  );
+});
+
+test("secrets and certificates that the gateway's account cannot read, or everybody can", async () => {
+  const nodes = {
+    ...PI,
+    "/keys/mine": { mode: 0o600, uid: 990 },
+    "/keys/roots": { mode: 0o600 },
+    "/keys/all": { mode: 0o644 },
+  };
+  const machine = paperMachine(nodes);
+  const account = await gatewayAccount(machine, "/data");
+  const secret = async (file: string, refused: string | null = null) =>
+    told([await lookAtSecret(machine, { path: "mqtt.password", place: { file }, refused }, account)])[0];
+  expect(await secret("/keys/mine")).toBe("ok");
+  expect(await secret("/keys/roots")).toMatch(/^wrong: .*not open to grindvakt -> sudo chown grindvakt/);
+  expect(await secret("/keys/all", "/keys/all is open to other users: chmod 600 /keys/all")).toMatch(
+    /^wrong/,
+  );
+  const env = { path: "mqtt.password", place: { env: "PASSWORD" }, refused: "PASSWORD is not set" };
+  expect(told([await lookAtSecret(machine, env, account)])[0]).toMatch(/^warning: .*EnvironmentFile/);
+  const file = async (path: string, isKey: boolean) =>
+    told([
+      await lookAtFile(machine, { path: "mqtt.tls.key", file: path, isKey, todo: "put it there" }, account),
+    ])[0];
+  expect(await file("/keys/absent", false)).toBe("wrong: /keys/absent is not there -> put it there");
+  expect(await file("/keys/roots", false)).toMatch(/^wrong: .*mode 0600\) -> sudo chmod a\+r/);
+  expect(await file("/keys/all", true)).toMatch(/^warning: .*chmod 600/);
+  expect(await file("/keys/all", false)).toBe("ok");
+});
+
+// ---------------------------------------------------------------- clock and disk
+
+test("a clock that nobody has set", async () => {
+  const unset = await lookAtClock(paperMachine({}), { trusted: false, wallMs: 0 });
+  expect(told(unset)[0]).toMatch(
+    /^wrong: 1970-01-01.*no clock with a battery.* -> .*timedatectl set-ntp true/,
+  );
+  const withBattery = paperMachine({ "/sys/class/rtc/rtc0/name": { text: "" } });
+  expect(told(await lookAtClock(withBattery, { trusted: false, wallMs: 0 }))[0]).not.toContain("battery");
+  expect(told(await lookAtClock(withBattery, { trusted: true, wallMs: 0 }))).toEqual(["ok"]);
+});
+
+test.each([
+  ["ENOSPC", "the disk is full"],
+  ["EROFS", "mounted read-only"],
+  ["EIO", "the disk fails"],
+  ["EACCES", "sudo"],
+])("a disk that answers %s", async (code, words) => {
+  const fail = () => Promise.reject(Object.assign(new Error(`${code}: no`), { code }));
+  const files = { replace: fail, remove: async () => {}, freeBytes: async () => 0, names: async () => [] };
+  const use = { dataDir: "/data", journalDir: "/data/journal", maxBytes: 1e9 };
+  const found = told(await lookAtDisk(paperMachine(PI), files as unknown as Files, use));
+  expect(found[0]).toContain(words);
+  expect(found[2]).toMatch(/^wrong: 0.0 MiB are free/);
+});
+
+// ---------------------------------------------------------------- the gateway and its list
+
+test("what a running gateway says: another version, an event that is refused, a journal that fails", () => {
+  const status = wellStatus();
+  const found = lookAtGateway(
+    {
+      kind: "running",
+      status: {
+        ...status,
+        outbox: { ...status.outbox, refused: "not authorized" },
+        journal: { ...status.journal, state: "failed" },
+      },
+    },
+    "/data",
+  );
+  expect(told(found)).toEqual([
+    expect.stringMatching(/^warning: runs version 0.1.0, and this is /),
+    expect.stringMatching(/^wrong: cannot be written/),
+    expect.stringMatching(/^wrong: the broker refuses an event: not authorized; 3 wait behind it -> /),
+  ]);
+  expect(told(lookAtGateway({ kind: "silent" }, "/data"))[0]).toMatch(/^wrong: another program holds \/data/);
+  expect(told(lookAtGateway({ kind: "stopped" }, "/data"))[0]).toMatch(/^warning: does not run/);
+});
+
+test.each([
+  ["fresh", "ok"],
+  ["late", "warning"],
+  ["stale", "wrong"],
+] as const)("a list that is %s", (freshness, level) => {
+  expect(lookAtList({ revision: 7, freshness, refreshedAt: null }).level).toBe(level);
+  expect(lookAtList({ revision: null, freshness, refreshedAt: null }).level).toBe("wrong");
+  expect(lookAtList(null).level).toBe("wrong");
+});
+
+// ---------------------------------------------------------------- the real machine
+
+test("the machine's own files, links and devices are seen as they are, and nothing rejects", async () => {
+  const root = await mkdtemp(join(tmpdir(), "machine-"));
+  onTestFinished(() => rm(root, { recursive: true }));
+  await writeFile(join(root, "file"), "words", { mode: 0o640 });
+  await symlink("file", join(root, "link"));
+  const machine = createMachine(root);
+  expect(await machine.look("/link")).toMatchObject({ kind: "file", mode: 0o640, uid: process.getuid?.() });
+  expect([await machine.text("/link"), await machine.target("/link")]).toEqual(["words", "/file"]);
+  expect(await machine.names("")).toEqual(["file", "link"]);
+  for (const path of ["/absent", "/file/below"]) {
+    expect(await machine.look(path)).toBeNull();
+    expect([await machine.text(path), await machine.target(path), await machine.names(path)]).toEqual([
+      null,
+      null,
+      [],
+    ]);
+    expect(await machine.answers(path)).toBe(false);
+  }
+  expect(await createMachine().look("/dev/null")).toMatchObject({ kind: "device" });
+  // Longer than the page that /proc gives at a time.
+  expect((await createMachine().text("/proc/self/smaps"))?.length).toBeGreaterThan(8_192);
+});
