@@ -63,6 +63,8 @@ export interface TapView {
   accessPoint: string;
   reader: string;
   time: string;
+  /** The same instant by the monotonic clock, to measure from. */
+  monotonicMs: number;
   decision: Decision;
 }
 
@@ -187,7 +189,14 @@ export class Gateway {
       const mayOpen = desk.turnstile.settled(grant.ticket, asker, settlement);
       this.#readers.get(reader)?.signal?.(mayOpen ? "granted" : "denied");
     });
-    this.#rooms.tapped({ accessPoint: desk.settings.id, reader, time: timeOf(stamp), decision });
+    const { monotonicMs } = stamp;
+    this.#rooms.tapped({
+      accessPoint: desk.settings.id,
+      reader,
+      time: timeOf(stamp),
+      monotonicMs,
+      decision,
+    });
   }
 
   #circumstances(desk: AccessPointDesk, age: ListAge, stamp: Stamp) {

@@ -22,6 +22,7 @@ import { House, type HousePorts, type HouseSettings, pathsOf } from "./house.ts"
 import { Identifier } from "./identify.ts";
 import { devicesOf } from "./main-devices.ts";
 import { CannotStart, credentialsOf } from "./main-secrets.ts";
+import { Metrics } from "./metrics.ts";
 import { osdpMethods } from "./osdp-desk.ts";
 import { sightLine } from "./sights.ts";
 import { siteRequestOf } from "./site-desk.ts";
@@ -59,14 +60,19 @@ export async function startDaemon(
   };
   try {
     const doors: { console: Console | null } = { console: null };
-    const house = new House(
-      settingsOf(configuration, await machineUptime(world.files)),
-      await portsOf(configuration, world, (tap) => {
-        tapped(tap);
-        doors.console?.tapped(tap);
-      }),
-    );
-    doors.console = await createConfiguredConsole(configuration, house, world);
+    const accessPoints = configuration.accessPoints.map(({ id }) => id);
+    const journalDir = pathsOf(dataDir).journal;
+    const metrics = new Metrics(accessPoints, { ...world, journalDir, status: () => house.status() });
+    const ports = await portsOf(configuration, world, (tap) => {
+      tapped(tap);
+      metrics.tapped(tap);
+      doors.console?.tapped(tap);
+    });
+    const house = new House(settingsOf(configuration, await machineUptime(world.files)), {
+      ...ports,
+      createRelay: (id, events) => ports.createRelay(id, metrics.watchRelay(id, events)),
+    });
+    doors.console = await createConfiguredConsole(configuration, house, metrics, world);
     started.push(() => house.stop());
     await house.start();
     const consoleUrl = await openConsole(doors.console, world.log);
@@ -176,6 +182,7 @@ async function feedOf({ cards }: Configuration, files: Files): Promise<FeedSourc
 async function createConfiguredConsole(
   { console: options, cards }: Configuration,
   house: House,
+  metrics: Metrics,
   { clock, log, files }: System & { log: Log },
 ): Promise<Console | null> {
   if (options === undefined) return null;
@@ -192,6 +199,7 @@ async function createConfiguredConsole(
     { clock, log },
     {
       status: () => house.status(),
+      metrics: () => metrics.render(),
       taps: (limit, before) => house.taps(limit, before),
       present: (reader, credential) => house.present(reader, credential),
       lookup: (card) => house.lookup(readCard(card, cards.issuers)),

@@ -9,6 +9,7 @@ import { secureHeaders } from "hono/secure-headers";
 import type { Log } from "../../drivers/ports.ts";
 import type { LookupAnswer } from "../lookup.ts";
 import { maskCards } from "../mask.ts";
+import type { Exposition } from "../metrics.ts";
 import type { CloudEvent } from "../record.ts";
 import { ailment, type Status } from "../status.ts";
 import { refusal, type Visitor } from "./access.ts";
@@ -26,6 +27,7 @@ const READS_WAITING_MAX = 32;
 
 export interface ConsoleRooms {
   status(): Status;
+  metrics(): Promise<Exposition>;
   /** Newest first: taps before sequence `before` (null: from the end). */
   taps(limit: number, before: number | null): Promise<readonly CloudEvent[]>;
   /** Hands a credential to a virtual reader; a refusal in words, or null when taken. */
@@ -42,6 +44,8 @@ export function createApp(
 ): Hono<Visitor> {
   const app = new Hono<Visitor>();
   const readTaps = oneAtATime((limit: number, before: number | null) => rooms.taps(limit, before));
+
+  const readMetrics = oneAtATime(() => rooms.metrics());
 
   app.onError((error) => {
     if (error instanceof HTTPException) return error.getResponse();
@@ -66,6 +70,10 @@ export function createApp(
   app.get("/healthz", (c) => {
     const ailing = ailment(rooms.status());
     return ailing === null ? c.json({ status: "ok" }) : c.json({ status: "ailing", error: ailing }, 503);
+  });
+  app.get("/metrics", async (c) => {
+    const { contentType, text } = await readMetrics();
+    return c.body(text, 200, { "Content-Type": contentType });
   });
   app.get("/api/status", (c) => answer(c, rooms.status()));
   app.get("/api/taps", async (c) => {

@@ -76,7 +76,7 @@ export function tapEvent(seq: number): CloudEvent {
 
 export function tapView(card: string | null = CARD): TapView {
   const decision = { granted: true, reason: "granted", card, passbackViolated: false } as const;
-  return { accessPoint: "north-in", reader: "north-in-1", time: SINCE, decision };
+  return { accessPoint: "north-in", reader: "north-in-1", time: SINCE, monotonicMs: 0, decision };
 }
 
 function lookUp(text: string): LookupAnswer {
@@ -98,6 +98,10 @@ export function makeRooms(journaled = 100) {
   const presented: { reader: string; credential: string }[] = [];
   const rooms: ConsoleRooms = {
     status: wellStatus,
+    metrics: async () => ({
+      contentType: "text/plain; version=0.0.4; charset=utf-8",
+      text: "# TYPE grindvakt_healthy gauge\ngrindvakt_healthy 1\n",
+    }),
     taps: async (limit, before) => {
       const last = before === null ? journaled : Math.min(journaled, before - 1);
       return Array.from({ length: Math.min(limit, last) }, (_, index) => tapEvent(last - index));

@@ -77,6 +77,7 @@ const EXAMPLES: Example[] = [
   { operation: "GET /", status: 200, path: "/" },
   { operation: "GET /healthz", status: 200, path: "/healthz" },
   { operation: "GET /healthz", status: 503, path: "/healthz", ailing: true },
+  { operation: "GET /metrics", status: 200, path: "/metrics" },
   { operation: "GET /api/status", status: 200, path: "/api/status" },
   { operation: "GET /api/status", status: 200, path: "/api/status", ailing: true },
   { operation: "GET /api/taps", status: 200, path: "/api/taps" },

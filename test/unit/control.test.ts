@@ -75,7 +75,7 @@ describe("a stream", () => {
     await until(() => send !== null);
     await server?.stop();
     expect(await end).toEqual({ kind: "error", why: "the daemon hung up" });
-    expect(stopped).toBe(1);
+    await until(() => stopped === 1);
   });
 
   it("to somebody who does not read is left out in part, and says how much", async () => {
