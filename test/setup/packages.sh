@@ -22,12 +22,21 @@ for library in "${!package_of_library[@]}"; do
   [[ $libraries == *"$library"* ]] || missing+=("${package_of_library[$library]}")
 done
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+folder=$(mktemp -d)
+trap 'rm -rf "$log" "$folder"' EXIT
+say() { echo "the tests need: ${missing[*]}; install them with: sudo apt-get install ${missing[*]}" >&2; exit 1; }
+if [ "$(id -u)" = 0 ]; then as_root=(); else as_root=(sudo -n); fi
 if [ ${#missing[@]} -gt 0 ]; then
-  say() { echo "the tests need: ${missing[*]}; install them with: sudo apt-get install ${missing[*]}" >&2; exit 1; }
-  command -v apt-get >/dev/null || say
-  if [ "$(id -u)" = 0 ]; then as_root=(); elif sudo -n true 2>/dev/null; then as_root=(sudo -n); else say; fi
+  command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null || say
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' - "${missing[@]}" >"$log" 2>&1 || { tail -n 5 "$log" >&2; say; }
+fi
+# Of Prometheus only its checking tool, unpacked beside the checkout's own: the package itself would start a server.
+if ! PATH="$PATH:.tools" command -v promtool >/dev/null; then
+  missing=(prometheus)
+  fetch='cd "$1" && apt-get download -qq prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar x ./usr/bin/promtool'
+  bash -c "$fetch" - "$folder" >"$log" 2>&1 ||
+    { "${as_root[@]}" apt-get update -qq && bash -c "$fetch" - "$folder"; } >"$log" 2>&1 || { tail -n 5 "$log" >&2; say; }
+  mkdir -p .tools && mv "$folder/usr/bin/promtool" .tools/promtool
 fi
 # nfc-pcsc is optional: where `npm ci` ran without libpcsclite-dev, npm left it out in silence.
 if ! node -e 'require("@pokusew/pcsclite")' 2>/dev/null; then
