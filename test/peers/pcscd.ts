@@ -25,8 +25,6 @@ export interface Pcscd {
   /** SIGSTOP: its socket takes connections, and nobody answers. */
   freeze(): void;
   thaw(): void;
-  /** Shows the readers of these names from now on; those that were there stay. */
-  plug(names: string[]): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -94,11 +92,6 @@ export async function makePcscd(names: string[] = ["Virtual PCD"]): Promise<Pcsc
     kill9,
     freeze: () => void child?.kill("SIGSTOP"),
     thaw: () => void child?.kill("SIGCONT"),
-    plug: async (names) => {
-      await configure(names);
-      // Asks it to look at its readers again (pcscd --hotplug).
-      child?.kill("SIGUSR1");
-    },
     dispose: async () => {
       await kill9();
       process.off("exit", killAtExit);
@@ -151,6 +144,8 @@ export const PROCESSOR_ATR = "3B80800101";
 export class VirtualCard {
   /** Every APDU it was asked, in hex. */
   readonly asked: string[] = [];
+  /** How often it still tells its ATR before it is gone: once when it is found, and again when it is switched on. */
+  atrsLeft = Number.POSITIVE_INFINITY;
   readonly #socket: Socket;
   readonly #atr: Buffer;
   readonly #answer: AnswerApdu;
@@ -201,8 +196,14 @@ export class VirtualCard {
       const message = this.#rest.subarray(2, end);
       this.#rest = this.#rest.subarray(end);
       if (message.length > 1) this.#ask(message);
-      else if (message[0] === 4) this.#send(this.#atr);
+      else if (message[0] === 4) this.#tellAtr();
     }
+  }
+
+  #tellAtr(): void {
+    if (this.atrsLeft === 0) return this.take();
+    this.atrsLeft -= 1;
+    this.#send(this.#atr);
   }
 
   #ask(apdu: Buffer): void {
