@@ -247,6 +247,43 @@ describe("PC/SC readers", () => {
     expect(seen).toHaveLength(4);
   });
 
+  it("lose no card and keep nothing in 10,000 re-plugs", { timeout: 120_000 }, async () => {
+    const { clock } = site.world;
+    const timers = new Set<object>();
+    const after = clock.after.bind(clock);
+    clock.after = (delayMs, fire) => {
+      const mark = {};
+      timers.add(mark);
+      const timer = after(delayMs, () => {
+        timers.delete(mark);
+        fire();
+      });
+      return {
+        cancel: () => {
+          timers.delete(mark);
+          timer.cancel();
+        },
+      };
+    };
+    const { heard } = await start("Interface 00 00");
+    let timersMost = 0;
+    for (let cycle = 0; cycle < 10_000; cycle += 1) {
+      site.pcsc.present(ONE, uidOf(cycle));
+      site.pcsc.unplug(ONE);
+      // Mostly a hand that wiggles the plug; now and then so long that the process is started anew.
+      await advance(cycle % 100 === 0 ? 3_000 : 10);
+      site.pcsc.plug(ONE);
+      await advance(cycle % 100 === 0 ? 5_000 : 10);
+      timersMost = Math.max(timersMost, timers.size);
+    }
+    expect(heard.cards()).toHaveLength(10_000);
+    expect(heard.states).toHaveLength(20_001);
+    // What watches the process and waits for the reader, and the simulated process's own.
+    expect(timersMost).toBeLessThan(10);
+    expect(site.pcsc.living).toBe(1);
+    expect(site.pcsc.starts).toBe(101);
+  });
+
   it("may be started again after the last was stopped, by one process at a time", async () => {
     for (let round = 0; round < 3; round += 1) {
       const { reader, heard } = await start("Interface 00 00");
