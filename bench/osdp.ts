@@ -14,7 +14,7 @@ import { makeSite } from "../test/conformance/osdp-site.ts";
 import { SimClock } from "../test/sim/clock.ts";
 import { SimLog } from "../test/sim/log.ts";
 import { SimRandom } from "../test/sim/random.ts";
-import { type Figure, percentile } from "./figures.ts";
+import { type Figure, now, percentile } from "./figures.ts";
 
 const KEY = new Uint8Array(16).map((_, index) => index * 17);
 /** A poll in the secure channel with its mark, and an acknowledgement likewise. */
@@ -141,9 +141,4 @@ async function ownPart(): Promise<{ cpuMs: number[]; wallMs: number[] }> {
   await reader.stop();
   clock.stop();
   return { cpuMs: own.cpuMs.slice(WARM_UP_CARDS), wallMs: own.wallMs.slice(WARM_UP_CARDS) };
-}
-
-function now(): { wallMs: number; cpuMs: number } {
-  const { user, system } = process.cpuUsage();
-  return { wallMs: performance.now(), cpuMs: (user + system) / 1_000 };
 }

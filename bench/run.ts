@@ -9,6 +9,7 @@ import { type Figure, isMissed, showFigures } from "./figures.ts";
 import { benchIndex, CARDS } from "./index.ts";
 import { benchLine } from "./line.ts";
 import { benchOsdp } from "./osdp.ts";
+import { benchReaders } from "./readers.ts";
 import { benchTap } from "./tap.ts";
 
 const { values, positionals } = parseArgs({
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   tap: benchTap,
   line: benchLine,
   block: benchBlock,
+  readers: benchReaders,
   osdp: benchOsdp,
   index: () =>
     benchIndex({ cards: Number(values.cards), withRivals: values.rivals || values.check }, (what) =>
