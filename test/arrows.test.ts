@@ -15,6 +15,8 @@ interface Import {
   line: number;
   specifier: string;
   typeOnly: boolean;
+  /** Loaded only when the program comes by. */
+  late: boolean;
 }
 
 interface Source {
@@ -115,6 +117,24 @@ function cycles(sources: Source[]): string[] {
   return found;
 }
 
+/** The packages that are loaded with a file, by itself or by what it imports. */
+function packagesOf(sources: Source[], first: string): string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const packages = new Set<string>();
+  const seen = new Set<string>();
+  const visit = (path: string): void => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const { specifier, typeOnly, late } of byPath.get(path)?.imports ?? []) {
+      if (typeOnly || late || specifier.startsWith("node:")) continue;
+      if (specifier.startsWith(".")) visit(targetOf(path, specifier));
+      else packages.add(specifier);
+    }
+  };
+  visit(first);
+  return [...packages].sort();
+}
+
 // ---------------------------------------------------------------- reading sources
 
 async function readHouse(house: string): Promise<Source[]> {
@@ -142,10 +162,11 @@ function parse(path: string, text: string): Source {
   const imports: Import[] = [];
   for (const found of code.matchAll(STATIC)) {
     const line = lineAt(found.index + found[0].search(/\S/));
-    imports.push({ line, specifier: found[3]!, typeOnly: isTypeOnly(found[2]) });
+    imports.push({ line, specifier: found[3]!, typeOnly: isTypeOnly(found[2]), late: false });
   }
   for (const found of code.matchAll(DYNAMIC)) {
-    imports.push({ line: lineAt(found.index), specifier: found[2]!, typeOnly: found[1] !== undefined });
+    const typeOnly = found[1] !== undefined;
+    imports.push({ line: lineAt(found.index), specifier: found[2]!, typeOnly, late: true });
   }
   const rest = code.replace(STATIC, (statement, word) => (word === "export" ? "" : statement));
   return {
@@ -185,6 +206,15 @@ it("holds the arrows of the house", async () => {
   const sources = await readHouse(HOUSE);
   expect(sources.map((source) => source.path)).toContain("drivers/ports.ts");
   expect(breaches(sources)).toEqual([]);
+});
+
+/**
+ * Each takes megabytes and a part of a second: what only some sites need is loaded where they ask for it, and what reads the
+ * configuration with that.
+ */
+it("starts the daemon with the packages that every site needs", async () => {
+  const packages = packagesOf(await readHouse(HOUSE), "daemon/commands/run.ts");
+  expect(packages).toEqual(["@tufjs/models", "commander", "lowdb", "pino"]);
 });
 
 const PLANTED: [path: string, text: string, breach: RegExp | null][] = [
