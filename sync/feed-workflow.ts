@@ -252,7 +252,7 @@ export async function openFile(
 ): Promise<AsyncIterable<Uint8Array> | null> {
   const deadline = startDeadline(replyMsMax, clock);
   try {
-    const reply = await Promise.race([source.fetch(file), deadline.passed]);
+    const reply = await deadline.before(source.fetch(file));
     if (reply.kind === "unreachable") throw new FeedUnreachable(reply.why, reply.retryAfterMs);
     return reply.kind === "missing" ? null : reply.body;
   } catch (error) {
@@ -273,7 +273,7 @@ export async function* timed(
   const deadline = startDeadline(limitMs, clock);
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), deadline.passed]);
+      const next = await deadline.before(iterator.next());
       if (next.done) return;
       yield next.value;
     }
@@ -286,15 +286,27 @@ export async function* timed(
   }
 }
 
-/** `passed` rejects when the time is over. */
-function startDeadline(limitMs: number, clock: Clock): { passed: Promise<never>; cancel(): void } {
-  let cancel = () => {};
-  const passed = new Promise<never>((_, reject) => {
-    const late = () => reject(new Error(`not done after ${Math.round(limitMs / 1000)} s`));
-    const timer = clock.after(limitMs, late);
-    cancel = () => timer.cancel();
+/** `before` gives what `work` comes to, or rejects when the time is over. For one piece of work after the other. */
+interface Deadline {
+  before<T>(work: Promise<T>): Promise<T>;
+  cancel(): void;
+}
+
+/** A race of promises for each piece would do the same, and hold every piece of a list until the last has come. */
+function startDeadline(limitMs: number, clock: Clock): Deadline {
+  let late: Error | null = null;
+  let giveUp: (why: Error) => void = () => {};
+  const timer = clock.after(limitMs, () => {
+    late = new Error(`not done after ${Math.round(limitMs / 1000)} s`);
+    giveUp(late);
   });
-  // Between two races nobody listens.
-  passed.catch(() => {});
-  return { passed, cancel };
+  return {
+    before: (work) =>
+      new Promise((resolve, reject) => {
+        giveUp = reject;
+        if (late !== null) reject(late);
+        work.then(resolve, reject);
+      }),
+    cancel: () => timer.cancel(),
+  };
 }
