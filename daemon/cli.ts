@@ -36,6 +36,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   },
   {
+    name: "watch",
+    description: "a live view of the running gateway in the terminal",
+    load: async () => (await import("./commands/watch.ts")).watchCommand(),
+  },
+  {
     name: "lookup",
     description: "what the list says of a card, and what the person should do",
     load: async () => (await import("./commands/lookup.ts")).lookupCommand(),

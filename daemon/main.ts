@@ -27,6 +27,7 @@ import { osdpMethods } from "./osdp-desk.ts";
 import { sightLine } from "./sights.ts";
 import { siteRequestOf } from "./site-desk.ts";
 import type { Status } from "./status.ts";
+import { TapRing } from "./tap-ring.ts";
 import { VERSION } from "./version.ts";
 import { wordsOf } from "./words.ts";
 
@@ -63,9 +64,11 @@ export async function startDaemon(
     const accessPoints = configuration.accessPoints.map(({ id }) => id);
     const journalDir = pathsOf(dataDir).journal;
     const metrics = new Metrics(accessPoints, { ...world, journalDir, status: () => house.status() });
+    const ring = new TapRing();
     const ports = await portsOf(configuration, world, (tap) => {
       tapped(tap);
       metrics.tapped(tap);
+      ring.add(tap);
       doors.console?.tapped(tap);
     });
     const house = new House(settingsOf(configuration, await machineUptime(world.files)), {
@@ -81,6 +84,7 @@ export async function startDaemon(
       pathsOf(dataDir).control,
       {
         status: () => house.status(),
+        taps: ({ since }) => ring.since(Number(since) || 0),
         lookup: ({ card }) => house.lookup(readCard(String(card), configuration.cards.issuers)),
         refresh: () => house.refresh(),
         site: (params) => house.changeSiteList(siteRequestOf(params)),

@@ -42,7 +42,7 @@ function placeOf(options: Readonly<Record<string, unknown>> & { driver: string }
     case "pcsc":
       return { kind: "pcsc", name: String(name) };
     case "gpio":
-      return { kind: "gpio", chip: typeof chip === "string" ? chip : "/dev/gpiochip0" };
+      return { kind: "gpio", chip: `/dev/${typeof chip === "string" ? chip : "gpiochip0"}` };
     case "osdp-output":
       return { kind: "none", what: `an output of reader ${String(reader)}` };
     default:

@@ -116,7 +116,7 @@ export function createLive(clock: Clock, status: () => Status): Live {
   };
 }
 
-function liveTap({ accessPoint, reader, time, decision }: TapView): LiveTap {
+export function liveTap({ accessPoint, reader, time, decision }: TapView): LiveTap {
   const { card, granted, reason } = decision;
   return { accessPoint, reader, time, card, granted, reason, texts: { ...TEXTS[reason] } };
 }

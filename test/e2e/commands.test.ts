@@ -52,6 +52,8 @@ describe("every command", { timeout: 60_000 }, () => {
     ["demo"],
     ["run"],
     ["check"],
+    ["doctor"],
+    ["watch"],
     ["lookup"],
     ["journal"],
     ["osdp"],
