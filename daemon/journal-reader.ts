@@ -1,12 +1,11 @@
 /**
- * Reading the journal back: from a sequence on (the outbox), the last lines, a period (exports), and whole, to prove
+ * Reading the journal back: from a sequence on (the outbox), the last lines, and whole, to prove
  * its chain. Segments that cannot hold what is asked for are not opened, or not beyond their first line.
  */
 import type { DiskFile, Files } from "../drivers/ports.ts";
 import {
   BEFORE_FIRST,
   claimedSeq,
-  dayOf,
   type Entry,
   entryOf,
   follows,
@@ -15,8 +14,6 @@ import {
   type Segment,
   scan,
 } from "./journal-segments.ts";
-
-const DAY_MS = 24 * 3_600_000;
 
 /**
  * Lines from `fromSeq` to `toSeq`, in order. What is damaged or no longer there is passed over: a reader sees it by
@@ -50,28 +47,14 @@ export async function readLast(files: Files, dir: string, count: number): Promis
   return last;
 }
 
-/** Lines of the days (UTC, by their own time) that `fromMs` to `toMs` touch, in the order they were written. */
-export async function* readPeriod(
-  files: Files,
-  dir: string,
-  fromMs: number,
-  toMs: number,
-): AsyncGenerator<Entry> {
-  for (const segment of await listSegments(files, dir)) {
-    const first = await firstEntry(files, segment);
-    const dayMs = first === null ? Number.NaN : Date.parse(dayOf(first.line));
-    const isOutside = dayMs > toMs || dayMs + DAY_MS <= fromMs;
-    if (!isOutside) yield* entriesIn(files, segment);
-  }
-}
-
 /** The first line of a segment that can be read. */
 export async function firstEntry(files: Files, segment: Segment): Promise<Entry | null> {
   for await (const entry of entriesIn(files, segment)) return entry;
   return null;
 }
 
-async function* entriesIn(
+/** What can be read of a segment, in order. */
+export async function* entriesIn(
   files: Files,
   segment: Segment,
   fromSeq = segment.firstSeq,

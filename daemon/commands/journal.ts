@@ -1,10 +1,10 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { Configuration } from "../../config/schema.ts";
-import { readEntries, readLast, readPeriod } from "../journal-reader.ts";
+import { readEntries, readLast } from "../journal-reader.ts";
 import type { Entry } from "../journal-segments.ts";
 import { type CloudEvent, eventOfLine } from "../record.ts";
-import { createSiteTime } from "../site-time.ts";
-import { Exit } from "./exit.ts";
+import { type ExportOptions, exportPeriod } from "./journal-export.ts";
+import { printLedger } from "./journal-ledger.ts";
 import { type JournalSite, withJournal } from "./journal-site.ts";
 import { verifySite } from "./journal-verify.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson } from "./terms.ts";
@@ -39,13 +39,39 @@ export function journalCommand(): Command {
     );
   journal
     .command("export")
-    .description("events of a period, for an inspector, on standard output")
+    .description(
+      "events of a period, for an inspector, on standard output; exit 1 where the journal is not whole",
+    )
     .requiredOption(...CONFIGURATION_OPTION)
     .option("--from <day>", "first day, YYYY-MM-DD in the site's time zone", day)
     .option("--to <day>", "last day, inclusive", day)
-    .option("--format <format>", "ndjson (whole events) or csv (taps)", format, "ndjson")
-    .action(({ config, ...period }: Options & Period) =>
-      withJournal(config, (site) => exportPeriod(site, period)),
+    .addOption(
+      new Option("--format <format>", "whole events, or taps").choices(["ndjson", "csv"]).default("ndjson"),
+    )
+    .addOption(
+      new Option(
+        "--headings <language>",
+        "of a CSV: the events' own names, or Swedish, for a Swedish spreadsheet",
+      )
+        .choices(["en", "sv"])
+        .default("en"),
+    )
+    .addOption(
+      new Option("--time <zone>", "of a CSV: UTC, or the site's own")
+        .choices(["utc", "local"])
+        .default("utc"),
+    )
+    .action(({ config, ...wanted }: Options & ExportOptions) =>
+      withJournal(config, (site) => exportPeriod(site, wanted)),
+    );
+  journal
+    .command("ledger")
+    .description("who passed on a day, by card: first entry and last exit")
+    .requiredOption(...CONFIGURATION_OPTION)
+    .option("--day <day>", "YYYY-MM-DD in the site's time zone (default: today)", day)
+    .option("--json", "facts for a program")
+    .action(({ config, day: wanted, json }: Options & { day?: number }) =>
+      withJournal(config, (site) => printLedger(site, wanted ?? null, json === true)),
     );
   return journal;
 }
@@ -53,12 +79,6 @@ export function journalCommand(): Command {
 interface Options {
   config: string;
   json?: true;
-}
-
-interface Period {
-  from?: number;
-  to?: number;
-  format: "ndjson" | "csv";
 }
 
 // ---------------------------------------------------------------- tail
@@ -112,57 +132,6 @@ function sentence({ time, subject, type, data }: CloudEvent): string {
   return `${paint(String(facts.seq).padStart(6), "dim")} ${time} ${subject.padEnd(12)} ${what}${note ? `: ${note}` : ""}`;
 }
 
-// ---------------------------------------------------------------- export
-
-const CSV_COLUMNS = [
-  "seq",
-  "time",
-  "workplaceId",
-  "accessPoint",
-  "direction",
-  "reader",
-  "card",
-  "granted",
-  "reason",
-];
-
-async function exportPeriod(
-  { files, dir, configuration }: JournalSite,
-  { from, to, format }: Period,
-): Promise<void> {
-  if (from !== undefined && to !== undefined && to < from)
-    throw new Exit(2, "--to is before --from: there are no such days");
-  const siteTime = createSiteTime(configuration.gateway.timeZone);
-  if (format === "csv") print(CSV_COLUMNS.join(","));
-  // A day at the site is not a day in UTC: a day more on each side, and the lines themselves decide.
-  const fromMs = ((from ?? Number.NEGATIVE_INFINITY) - 1) * DAY_MS;
-  const toMs = ((to ?? Number.POSITIVE_INFINITY) + 2) * DAY_MS;
-  for await (const entry of readPeriod(files, dir, fromMs, toMs)) {
-    const event = eventOf(entry, configuration);
-    const today = siteTime.dayOf(Date.parse(event.time));
-    if (today < (from ?? Number.NEGATIVE_INFINITY) || today > (to ?? Number.POSITIVE_INFINITY)) continue;
-    if (format === "ndjson") printJson(event);
-    else if (event.type === "grindvakt.tap.v1") print(csvRow({ ...event.data, time: event.time }));
-    await drained();
-  }
-}
-
-function csvRow(facts: Record<string, unknown>): string {
-  return CSV_COLUMNS.map((column) => csvField(facts[column])).join(",");
-}
-
-/** RFC 4180; a leading character that a spreadsheet would take for a formula is quoted by an apostrophe. */
-function csvField(value: unknown): string {
-  const text = value === null || value === undefined ? "" : String(value);
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-/** Waits while whoever reads our output is behind: a journal of gigabytes must not pile up in memory. */
-function drained(): Promise<void> | void {
-  if (process.stdout.writableNeedDrain) return new Promise((go) => process.stdout.once("drain", () => go()));
-}
-
 // ---------------------------------------------------------------- helpers
 
 function eventOf({ line, chain }: Entry, { gateway }: Configuration): CloudEvent {
@@ -181,9 +150,4 @@ function day(text: string): number {
   const isDay = !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text);
   if (!isDay) throw new InvalidArgumentError("it must be a day like 2026-11-22.");
   return atMs / DAY_MS;
-}
-
-function format(text: string): "ndjson" | "csv" {
-  if (text !== "ndjson" && text !== "csv") throw new InvalidArgumentError("it must be ndjson or csv.");
-  return text;
 }

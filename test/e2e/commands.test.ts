@@ -59,7 +59,7 @@ describe("every command", { timeout: 60_000 }, () => {
     ["osdp"],
     ["osdp", "commission"],
     ["osdp", "comset"],
-    ...["verify", "tail", "export"].map((name) => ["journal", name]),
+    ...["verify", "tail", "export", "ledger"].map((name) => ["journal", name]),
     ["feed"],
     ...["init", "publish", "set", "refresh", "verify"].map((name) => ["feed", name]),
   ];

@@ -1,0 +1,86 @@
+/** `journal export`: events of a period, for an inspector. */
+import { type Reason, TEXTS } from "../reasons.ts";
+import { createSiteWords } from "../site-words.ts";
+import { Exit } from "./exit.ts";
+import { eachEvent } from "./journal-days.ts";
+import type { JournalSite } from "./journal-site.ts";
+import { print, printJson } from "./terms.ts";
+
+export interface ExportOptions {
+  from?: number;
+  to?: number;
+  format: "ndjson" | "csv";
+  headings: "en" | "sv";
+  time: "utc" | "local";
+}
+
+interface Column {
+  field: string;
+  heading: string;
+}
+
+const COLUMNS: readonly Column[] = [
+  { field: "seq", heading: "löpnummer" },
+  { field: "time", heading: "tid" },
+  { field: "workplaceId", heading: "byggarbetsplatsnummer" },
+  { field: "accessPoint", heading: "passage" },
+  { field: "direction", heading: "riktning" },
+  { field: "reader", heading: "läsare" },
+  { field: "card", heading: "kort" },
+  { field: "granted", heading: "insläppt" },
+  { field: "reason", heading: "skäl" },
+];
+
+/** What a Swedish spreadsheet takes for a list: semicolons, for the comma parts decimals, and a mark that says UTF-8. */
+const SWEDISH = { separator: ";", mark: "\ufeff" };
+const SWEDISH_VALUES: Readonly<Record<string, string>> = {
+  entry: "in",
+  exit: "ut",
+  true: "ja",
+  false: "nej",
+};
+
+export async function exportPeriod(site: JournalSite, options: ExportOptions): Promise<void> {
+  const { from = null, to = null, format, headings, time } = options;
+  if (from !== null && to !== null && to < from)
+    throw new Exit(2, "--to is before --from: there are no such days");
+  if (format === "ndjson" && (headings !== "en" || time !== "utc"))
+    throw new Exit(2, "--headings and --time are for --format csv; events are printed as they were sent");
+  const words = createSiteWords(site.configuration.gateway.timeZone);
+  if (format === "csv") print(headLine(headings));
+  await eachEvent(site, { from, to }, (event) => {
+    if (format === "ndjson") printJson(event);
+    else if (event.type === "grindvakt.tap.v1")
+      print(
+        row({ ...event.data, time: time === "local" ? words.localTime(event.time) : event.time }, headings),
+      );
+    return drained();
+  });
+}
+
+function headLine(headings: "en" | "sv"): string {
+  if (headings === "en") return COLUMNS.map(({ field }) => field).join(",");
+  const names = [...COLUMNS.map(({ heading }) => heading), "besked"];
+  return `${SWEDISH.mark}${names.join(SWEDISH.separator)}`;
+}
+
+function row(facts: Readonly<Record<string, unknown>>, headings: "en" | "sv"): string {
+  const values = COLUMNS.map(({ field }) => facts[field]);
+  if (headings === "en") return values.map((value) => csvField(value, ",")).join(",");
+  const told = TEXTS[facts.reason as Reason]?.sv;
+  return [...values.map((value) => SWEDISH_VALUES[String(value)] ?? value), told]
+    .map((value) => csvField(value, SWEDISH.separator))
+    .join(SWEDISH.separator);
+}
+
+/** RFC 4180; a leading character that a spreadsheet would take for a formula is quoted by an apostrophe. */
+function csvField(value: unknown, separator: string): string {
+  const text = value === null || value === undefined ? "" : String(value);
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /["\r\n]/.test(safe) || safe.includes(separator) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** Waits while whoever reads our output is behind: a journal of gigabytes must not pile up in memory. */
+function drained(): Promise<void> | void {
+  if (process.stdout.writableNeedDrain) return new Promise((go) => process.stdout.once("drain", () => go()));
+}
