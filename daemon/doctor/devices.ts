@@ -41,7 +41,9 @@ export interface DeviceWorld {
 }
 
 /** A USB serial adapter gathers bytes for this long before it hands them on; OSDP's reply is due within 200 ms. */
-const OSDP_LATENCY_MS_MAX = 1;
+const OSDP_LATENCY_MS_MAX = 3;
+/** What to set it to. */
+const OSDP_LATENCY_MS = 1;
 const BY_ID = "/dev/serial/by-id";
 const BY_PATH = "/dev/serial/by-path";
 
@@ -191,6 +193,6 @@ async function lookAtLatency(subject: string, node: string, machine: Machine): P
   return warning(
     subject,
     `its USB adapter holds each answer back for ${latencyMs} ms`,
-    `echo ${OSDP_LATENCY_MS_MAX} | sudo tee ${timer}; a udev rule makes it last, see docs/osdp.md`,
+    `echo ${OSDP_LATENCY_MS} | sudo tee ${timer}; a udev rule makes it last, see docs/osdp.md`,
   );
 }
