@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { benchBlock } from "./block.ts";
 import { type Figure, isMissed, showFigures } from "./figures.ts";
+import { benchGarbage } from "./garbage.ts";
 import { benchIndex, CARDS } from "./index.ts";
 import { benchLine } from "./line.ts";
 import { benchOsdp } from "./osdp.ts";
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   line: benchLine,
   block: benchBlock,
   readers: benchReaders,
+  garbage: benchGarbage,
   osdp: benchOsdp,
   index: () =>
     benchIndex({ cards: Number(values.cards), withRivals: values.rivals || values.check }, (what) =>

@@ -43,7 +43,7 @@ async function measure(folder: string): Promise<Figure[]> {
   const feed = join(folder, "feed");
   await publishOneCard(feed, clock);
   const hands: Hands = { reader: null, relayCommanded: () => undefined };
-  const house = new House(settingsOf(join(folder, "data"), join(feed, "root.json")), {
+  const house = new House(benchHouse(join(folder, "data"), join(feed, "root.json"), ["r"]), {
     clock,
     random: systemRandom,
     files: createFiles(createSystemDisk(), systemRandom),
@@ -134,7 +134,8 @@ async function publishOneCard(dir: string, clock: Clock): Promise<void> {
   await publishCards(place, cardRows([card]), { allowChange: 0, dryRun: false }, centre, () => undefined);
 }
 
-function settingsOf(dataDir: string, root: string): HouseSettings {
+/** A gate with one access point, and nothing to wait for. */
+export function benchHouse(dataDir: string, root: string, readers: readonly string[]): HouseSettings {
   return {
     gateway: "bench",
     site: "bench",
@@ -149,7 +150,7 @@ function settingsOf(dataDir: string, root: string): HouseSettings {
       {
         id: "in",
         direction: "entry",
-        readers: ["r"],
+        readers,
         pulseMs: 50,
         repeatSeconds: 0,
         passback: { mode: "off", resetMinutes: 1 },

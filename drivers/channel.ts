@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from "node:net";
 import type { SerialPort } from "serialport";
+import { Pace, type Paced } from "./channel-pace.ts";
 import type { Channel, ChannelAddress, ChannelEvents, OpenChannel } from "./ports.ts";
 import { readWhenReadable } from "./serial-read.ts";
 
@@ -50,6 +51,7 @@ interface Stream {
   end(clean: boolean): Promise<void>;
   /** Starts the flow of bytes. */
   flow(data: (bytes: Uint8Array) => void): void;
+  readonly source: Paced;
 }
 
 /** An open stream's life: `closed` once whatever goes wrong, every write answered, nothing after `close`. */
@@ -57,6 +59,7 @@ class StreamChannel implements Channel {
   readonly #stream: Stream;
   readonly #events: ChannelEvents;
   readonly #unanswered = new Set<(error: Error) => void>();
+  readonly #pace: Pace;
   #ended: { why: string; done: Promise<void> } | null = null;
   #flowing = false;
   #silent = false;
@@ -64,12 +67,13 @@ class StreamChannel implements Channel {
   constructor(stream: Stream, events: ChannelEvents) {
     this.#stream = stream;
     this.#events = events;
+    this.#pace = new Pace(stream.source, (bytes) => events.data(bytes));
     // Nothing may be told before whoever awaits the opening has been given it: that takes one turn of the loop.
     setImmediate(() => {
       if (this.#silent) return;
       this.#flowing = true;
       if (this.#ended) events.closed(this.#ended.why);
-      else stream.flow((bytes) => this.#ended ?? events.data(bytes));
+      else stream.flow((bytes) => this.#ended ?? this.#pace.take(bytes));
     });
   }
 
@@ -93,6 +97,7 @@ class StreamChannel implements Channel {
 
   close(): Promise<void> {
     this.#silent = true;
+    this.#pace.stop();
     return this.#end("the channel is closed", true);
   }
 
@@ -100,7 +105,7 @@ class StreamChannel implements Channel {
   fail(why: string): void {
     if (this.#ended) return;
     void this.#end(why, false);
-    if (this.#flowing) this.#events.closed(why);
+    if (this.#flowing) this.#pace.end(() => this.#events.closed(why));
   }
 
   #end(why: string, clean: boolean): Promise<void> {
@@ -139,6 +144,7 @@ async function openSerial(path: string, baudRate: number, events: ChannelEvents)
 
 function serialStream(port: SerialPort): Stream {
   return {
+    source: port,
     write: (bytes, done) => port.write(Buffer.from(bytes), done),
     flow: (data) => port.on("data", data),
     end: (clean) =>
@@ -191,6 +197,7 @@ async function openTcp(host: string, port: number, events: ChannelEvents): Promi
 
 function tcpStream(socket: Socket): Stream {
   return {
+    source: socket,
     write: (bytes, done) => socket.write(bytes, done),
     flow: (data) => socket.on("data", data),
     end: (clean) =>
