@@ -5,14 +5,14 @@ import type { Configuration } from "../../config/schema.ts";
 import { readSecret } from "../../config/secrets.ts";
 import type { Secret } from "../../config/words.ts";
 import { readSecretFile } from "../../drivers/secret-file.ts";
-import type { DeviceUse, Place } from "../doctor/devices.ts";
+import type { DeviceState, DeviceUse, Place } from "../doctor/devices.ts";
 import type { FileUse, SecretUse } from "../doctor/permissions.ts";
 import type { Status } from "../status.ts";
 
 /** The common USB relay boards, all under one number. */
 const RELAY_BOARD = { vendorId: 0x16c0, productId: 0x05df };
 
-/** Every reader and relay, with what a running gateway says of it. */
+/** Every reader, relay and contact, with what a running gateway says of it. */
 export function devicesOf({ readers, accessPoints }: Configuration, status: Status | null): DeviceUse[] {
   return [
     ...readers.map((reader) => ({
@@ -25,7 +25,20 @@ export function devicesOf({ readers, accessPoints }: Configuration, status: Stat
         ? []
         : [{ subject: `relay of ${id}`, place: placeOf(relay), state: status?.relays[id] ?? null }],
     ),
+    ...accessPoints.flatMap(({ id, inputs = {} }) =>
+      (Object.keys(inputs) as (keyof typeof inputs)[]).flatMap((use) => {
+        const input = inputs[use];
+        const known = status?.inputs[id]?.[use];
+        const state = known === undefined ? null : { ...known, state: upIfRead(known.state) };
+        return input === undefined ? [] : [{ subject: `${use} of ${id}`, place: placeOf(input), state }];
+      }),
+    ),
   ];
+}
+
+/** A contact that is open or closed is there. */
+function upIfRead(state: "starting" | "open" | "closed" | "down"): DeviceState["state"] {
+  return state === "open" || state === "closed" ? "up" : state;
 }
 
 function placeOf(options: Readonly<Record<string, unknown>> & { driver: string }): Place {
@@ -44,7 +57,8 @@ function placeOf(options: Readonly<Record<string, unknown>> & { driver: string }
     case "gpio":
       return { kind: "gpio", chip: `/dev/${typeof chip === "string" ? chip : "gpiochip0"}` };
     case "osdp-output":
-      return { kind: "none", what: `an output of reader ${String(reader)}` };
+    case "osdp-input":
+      return { kind: "none", what: `at reader ${String(reader)}` };
     default:
       return { kind: "none", what: `${driver}: nothing is plugged in` };
   }

@@ -4,6 +4,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { parseConfiguration } from "../../config/load.ts";
+import { devicesOf, secretsIn } from "../../daemon/commands/doctor-site.ts";
 import { gatewayAccount, mayUse } from "../../daemon/doctor/account.ts";
 import { lookAtClock } from "../../daemon/doctor/clock.ts";
 import { type DeviceUse, lookAtDevice, type Place } from "../../daemon/doctor/devices.ts";
@@ -14,6 +16,7 @@ import { lookAtGateway, lookAtList } from "../../daemon/doctor/running.ts";
 import { lookAtPcsc } from "../../daemon/doctor/usb.ts";
 import { createMachine } from "../../drivers/machine.ts";
 import type { Files } from "../../drivers/ports.ts";
+import { INPUT_TYPES, READER_TYPES, RELAY_TYPES } from "../../drivers/registry.ts";
 import { wellStatus } from "../e2e/console-house.ts";
 import { type Node, paperMachine } from "./paper-machine.ts";
 
@@ -200,6 +203,55 @@ test("pcscd: not there, left behind by a crash, and there", async () => {
   await new Promise<void>((done) => server.listen(socket, done));
   onTestFinished(() => new Promise<void>((done) => server.close(() => done())));
   expect(await pcscd()).toBe("ok");
+});
+
+test("every device and every secret that a configuration names is looked at, and where it is", () => {
+  const text = `
+gateway: { id: gate-07, site: slussen }
+cards: { feed: ./feed, root: ./root.json }
+readers:
+  - { id: line, driver: serial, port: /dev/ttyUSB0 }
+  - { id: server, driver: serial, port: "tcp://10.0.0.9:4001" }
+  - { id: bus, driver: osdp, port: /dev/ttyAMA0, address: 1, scbk: { file: ./key } }
+  - { id: wedge, driver: hid, vendorId: 0x08ff, productId: 9 }
+accessPoints:
+  - id: north
+    direction: entry
+    readers: [line, server, bus, wedge]
+    relay: { driver: hid-relay }
+    inputs: { passage: { driver: gpio, line: 17 }, tamper: { driver: osdp-input, reader: bus } }
+mqtt: { urls: ["mqtts://broker:8883"], username: gate-07, password: { env: PASSWORD } }
+`;
+  const loaded = parseConfiguration(text, "/site", {
+    readers: READER_TYPES,
+    relays: RELAY_TYPES,
+    inputs: INPUT_TYPES,
+  });
+  if (loaded.kind !== "loaded") throw new Error(JSON.stringify(loaded.faults));
+  const { configuration } = loaded;
+  expect(devicesOf(configuration, null)).toEqual([
+    { subject: "line", place: serial("/dev/ttyUSB0"), state: null },
+    { subject: "server", place: { kind: "tcp", address: "tcp://10.0.0.9:4001" }, state: null },
+    { subject: "bus", place: serial("/dev/ttyAMA0", true), state: null },
+    { subject: "wedge", place: { kind: "usb", vendorId: 0x08ff, productId: 9 }, state: null },
+    { subject: "relay of north", place: { kind: "usb", vendorId: 0x16c0, productId: 0x05df }, state: null },
+    { subject: "passage of north", place: { kind: "gpio", chip: "/dev/gpiochip0" }, state: null },
+    { subject: "tamper of north", place: { kind: "none", what: "at reader bus" }, state: null },
+  ]);
+  const since = "2026-11-22T06:00:00.000Z";
+  const status = {
+    ...wellStatus(),
+    inputs: { north: { passage: { state: "closed", since, why: null } } },
+  } as const;
+  expect(
+    devicesOf(configuration, status).find(({ subject }) => subject === "passage of north")?.state,
+  ).toMatchObject({
+    state: "up",
+  });
+  expect(secretsIn(configuration)).toEqual([
+    { path: "readers[2].scbk", place: { file: "/site/key" } },
+    { path: "mqtt.password", place: { env: "PASSWORD" } },
+  ]);
 });
 
 // ---------------------------------------------------------------- files
