@@ -135,6 +135,11 @@ export class SimClock implements Clock {
     this.#pending.clear();
   }
 
+  /** Timers of this machine that have not fired. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
   get hasEnded(): boolean {
     return this.#ended;
   }

@@ -83,7 +83,7 @@ describe("a simulated relay", () => {
     driver.pulse(800);
     await world.advance(2_000);
     expect(told).toEqual(["up", "failed a pulse is running", "energised", "released"]);
-    expect(relay.pulses).toEqual([{ energisedMs: 25, askedMs: 800, releasedMs: 825 }]);
+    expect(relay.pulses).toMatchObject([{ energisedMs: 25, askedMs: 800, releasedMs: 825 }]);
   });
 
   it("says failed alone when it is not there or takes no command", async () => {
@@ -117,7 +117,7 @@ describe("a simulated relay", () => {
     driver.pulse(800);
     await world.advance(100);
     await driver.stop();
-    expect(relay.pulses).toEqual([{ energisedMs: 25, askedMs: 800, releasedMs: 120 }]);
+    expect(relay.pulses).toMatchObject([{ energisedMs: 25, askedMs: 800, releasedMs: 120 }]);
     expect(told).toEqual(["up", "energised", "released"]);
   });
 

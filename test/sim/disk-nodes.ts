@@ -48,7 +48,11 @@ export class FileNode {
   }
 
   get durable(): Uint8Array {
-    return this.#durable.slice(0, this.#durable.sizeBytes);
+    return this.durableFrom(0);
+  }
+
+  durableFrom(offset: number): Uint8Array {
+    return this.#durable.slice(offset, this.#durable.sizeBytes);
   }
 
   read(offset: number, lengthBytes: number): Uint8Array {

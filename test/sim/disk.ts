@@ -127,10 +127,10 @@ export class SimDisk implements Disk {
     return node instanceof FileNode ? node.read(0, node.sizeBytes) : null;
   }
 
-  /** What is certainly there after a power cut at this instant, or null. */
-  durable(path: string): Uint8Array | null {
+  /** What is certainly there after a power cut at this instant, from byte `from` on, or null. */
+  durable(path: string, from = 0): Uint8Array | null {
     const node = walk(this.#root, path, (directory, name) => directory.getDurable(name));
-    return node instanceof FileNode ? node.durable : null;
+    return node instanceof FileNode ? node.durableFrom(from) : null;
   }
 
   /** Every file a program would find, sorted. */

@@ -4,13 +4,22 @@ import { SimRandom } from "./random.ts";
 
 /**
  * `missing`, `unreachable`: as the port says. `broken`: the body breaks in the middle. `flipped`: one bit of it is
- * wrong. `endless`: it never ends. `stalled`: no answer ever comes.
+ * wrong. `truncated`: it ends too early, as if that were all. `endless`: it never ends. `stalled`: no answer ever comes.
  */
-export type FeedFault = "missing" | "unreachable" | "broken" | "flipped" | "endless" | "stalled";
+export type FeedFault =
+  | "missing"
+  | "unreachable"
+  | "broken"
+  | "flipped"
+  | "truncated"
+  | "endless"
+  | "stalled";
 
 /** How much an endless body gives before its reader must have stopped. */
 const ENDLESS_BYTES_MAX = 1024 ** 3;
 const PIECE_BYTES_MAX = 64 * 1024;
+/** Publications that a lying mirror may fall back to. */
+const PAST_MAX = 8;
 
 export interface SimFeedOptions {
   random?: SimRandom;
@@ -21,6 +30,10 @@ export interface SimFeedOptions {
 export class SimFeed implements FeedSource {
   readonly name = "simulated feed";
   readonly files = new Map<string, Uint8Array>();
+  /** What the files were at earlier publications, oldest first. */
+  readonly past: ReadonlyMap<string, Uint8Array>[] = [];
+  /** Which bytes are handed out for a path: a mirror that lies hands out others than the centre's. */
+  serve: (path: string) => Uint8Array | undefined = (path) => this.files.get(path);
   /** What goes wrong with a file, asked at each fetch. */
   faultOf: (path: string) => FeedFault | null = () => null;
   /** From asking to the answer. Without a clock of a gateway, none. */
@@ -33,6 +46,14 @@ export class SimFeed implements FeedSource {
   constructor(options: SimFeedOptions = {}) {
     this.#random = options.random ?? new SimRandom("feed");
     this.#trace = options.trace;
+  }
+
+  /** The centre has published: these are the files now. */
+  publish(files: ReadonlyMap<string, Uint8Array>): void {
+    if (this.files.size > 0) this.past.push(new Map(this.files));
+    if (this.past.length > PAST_MAX) this.past.shift();
+    this.files.clear();
+    for (const [path, bytes] of files) this.files.set(path, bytes);
   }
 
   attach(clock: SimClock): FeedSource {
@@ -53,7 +74,7 @@ export class SimFeed implements FeedSource {
   fetch(path: string): Promise<FeedReply> {
     this.fetched.push(path);
     const fault = this.faultOf(path);
-    const content = this.files.get(path);
+    const content = this.serve(path);
     this.#trace?.(`feed ${path} ${fault ?? (content === undefined ? "missing" : `${content.length} bytes`)}`);
     if (fault === "stalled") return new Promise(() => undefined);
     if (fault === "unreachable")
@@ -64,14 +85,15 @@ export class SimFeed implements FeedSource {
 
   async *#body(
     content: Uint8Array,
-    fault: "broken" | "flipped" | "endless" | null,
+    fault: "broken" | "flipped" | "truncated" | "endless" | null,
   ): AsyncGenerator<Uint8Array> {
     const sent = content.slice();
     if (fault === "flipped" && sent.length > 0) {
       const at = this.#random.between(0, sent.length - 1);
       sent[at]! ^= 1 << this.#random.between(0, 7);
     }
-    const endBytes = fault === "broken" ? Math.floor(sent.length / 2) : sent.length;
+    const isShort = fault === "broken" || fault === "truncated";
+    const endBytes = isShort ? Math.floor(sent.length / 2) : sent.length;
     for (let at = 0; at < endBytes; ) {
       const piece = sent.subarray(at, Math.min(endBytes, at + this.#random.between(1, PIECE_BYTES_MAX)));
       at += piece.length;

@@ -12,11 +12,16 @@ const RELEASE_RETRY_MS = 500;
  */
 export type RelayHealth = "fine" | "gone" | "deaf" | "stuck";
 
-/** What the contact did. `releasedMs` is null while it is still energised. Times are the world's. */
+/**
+ * What the contact did. `releasedMs` is null while it is still energised. Times are the world's. `excused`: the device was
+ * not well meanwhile. `orphaned`: the gateway that began it has died meanwhile.
+ */
 export interface Pulse {
   energisedMs: number;
   askedMs: number;
   releasedMs: number | null;
+  excused: boolean;
+  orphaned: boolean;
 }
 
 /**
@@ -29,7 +34,9 @@ export class SimRelay {
   delayMs = 5;
   /** The device releases by itself after the pulse it was asked for, also when the gateway has died. */
   hasOwnTimer = false;
-  health: RelayHealth = "fine";
+  /** A driver with a fault: its `start` releases nothing. */
+  forgetsRelease = false;
+  #health: RelayHealth = "fine";
   readonly pulses: Pulse[] = [];
   readonly #clock: SimClock;
   readonly #trace: ((line: string) => void) | undefined;
@@ -44,6 +51,22 @@ export class SimRelay {
   attach(clock: SimClock, events: RelayEvents): Relay {
     this.#attached = new AttachedRelay(this, clock, events);
     return this.#attached;
+  }
+
+  get health(): RelayHealth {
+    return this.#health;
+  }
+
+  set health(health: RelayHealth) {
+    this.#health = health;
+    const last = this.pulses.at(-1);
+    if (health !== "fine" && last?.releasedMs === null) last.excused = true;
+  }
+
+  /** The gateway has died: whatever is energised stays so. */
+  orphan(): void {
+    const last = this.pulses.at(-1);
+    if (last?.releasedMs === null) last.orphaned = true;
   }
 
   get isEnergised(): boolean {
@@ -69,7 +92,10 @@ export class SimRelay {
   energise(durationMs: number): boolean {
     if (this.health === "gone" || this.health === "deaf") return false;
     const energisedMs = this.#clock.monotonicMs();
-    if (!this.isEnergised) this.pulses.push({ energisedMs, askedMs: durationMs, releasedMs: null });
+    if (!this.isEnergised) {
+      const excused = this.health !== "fine";
+      this.pulses.push({ energisedMs, askedMs: durationMs, releasedMs: null, excused, orphaned: false });
+    }
     this.note("energised");
     if (this.hasOwnTimer) this.#clock.after(durationMs, () => this.release());
     return true;
@@ -180,7 +206,7 @@ class AttachedRelay implements Relay {
 
   #open(): void {
     if (this.#isUp || this.#stopped) return;
-    if (this.#relay.release()) {
+    if (this.#relay.forgetsRelease || this.#relay.release()) {
       this.#isUp = true;
       this.#events.up({ model: "simulated relay" });
     } else if (this.#relay.health === "gone") this.#events.down("no such device");

@@ -1,9 +1,11 @@
+import { CLEAN_LINE } from "./line.ts";
 import type { SimRandom } from "./random.ts";
 import type { SimWorld } from "./world.ts";
 
 /**
  * Kinds of trouble. `broker`: gone, reset, forgetful. `slow-disk`: syncs stall for seconds. `failing-disk`: writes
- * and syncs fail, or it is full. `reader`, `input`: unplugged. `relay`: gone, deaf or stuck. `feed`. `wall`: the wall clock jumps.
+ * and syncs fail, or it is full. `reader`, `input`: unplugged. `line`: unplugged, or its bytes come wrong, twice or not at
+ * all. `relay`: gone, deaf or stuck. `feed`: fails, or lies. `wall`: the wall clock jumps.
  */
 export const TROUBLES = [
   "broker",
@@ -11,6 +13,7 @@ export const TROUBLES = [
   "failing-disk",
   "reader",
   "input",
+  "line",
   "relay",
   "feed",
   "wall",
@@ -62,13 +65,10 @@ export function bring(trouble: Trouble, world: SimWorld, random: SimRandom): () 
       else relay.health = health;
       return () => relay.plug();
     }
-    case "feed": {
-      world.feed.faultOf = () =>
-        random.pick([null, "missing", "unreachable", "broken", "flipped", "stalled"] as const);
-      return () => {
-        world.feed.faultOf = () => null;
-      };
-    }
+    case "line":
+      return lineTrouble(world, random);
+    case "feed":
+      return feedTrouble(world, random);
     case "wall":
       world.machine?.clock.jumpWall(random.between(-WALL_JUMP_MS_MAX, WALL_JUMP_MS_MAX));
       return () => undefined;
@@ -91,4 +91,54 @@ function brokerTrouble(world: SimWorld, random: SimRandom): () => void {
     broker.duplicateChance = 0;
     if (broker.whyDown !== null) broker.comeUp();
   };
+}
+
+function lineTrouble({ lines }: SimWorld, random: SimRandom): () => void {
+  if (lines.size === 0) return () => undefined;
+  const line = random.pick([...lines.values()]);
+  if (random.chance(0.4)) line.unplug();
+  else {
+    const share = (): number => (random.chance(0.5) ? random.fraction() / 2 : 0);
+    line.damage = { flip: share(), repeat: share(), lose: share(), noise: share() };
+  }
+  return () => {
+    line.damage = CLEAN_LINE;
+    line.plug();
+  };
+}
+
+/**
+ * `noisy`: each transfer fails by itself. The others are lies of whoever stands between: `old`, an earlier feed, whole; `mixed`, an
+ * earlier one under the newest timestamp; `forged`, metadata that nobody signed so.
+ */
+function feedTrouble({ feed }: SimWorld, random: SimRandom): () => void {
+  const way = random.pick(["noisy", "old", "mixed", "forged"] as const);
+  const old = feed.past.length === 0 ? feed.files : random.pick(feed.past);
+  if (way === "noisy") feed.faultOf = () => random.pick(FEED_FAULTS);
+  else if (way === "old") feed.serve = (path) => old.get(path);
+  else if (way === "mixed")
+    feed.serve = (path) => (path === "timestamp.json" ? feed.files.get(path) : old.get(path));
+  else feed.serve = (path) => forged(path, feed.files.get(path));
+  return () => {
+    feed.faultOf = () => null;
+    feed.serve = (path) => feed.files.get(path);
+  };
+}
+
+const FEED_FAULTS = [
+  null,
+  "missing",
+  "unreachable",
+  "broken",
+  "flipped",
+  "truncated",
+  "endless",
+  "stalled",
+] as const;
+
+/** Each document says that it is newer than it is, under the signature that it had. */
+function forged(path: string, bytes: Uint8Array | undefined): Uint8Array | undefined {
+  if (bytes === undefined || !path.endsWith(".json")) return bytes;
+  const text = Buffer.from(bytes).toString();
+  return Buffer.from(text.replaceAll(/"version": *[0-9]+/g, '"version":1000000'));
 }

@@ -6,6 +6,7 @@ import { type FaultCode, type Io, SimDisk } from "./disk.ts";
 import type { CrashPolicy } from "./disk-nodes.ts";
 import { SimFeed } from "./feed.ts";
 import { SimInput } from "./input.ts";
+import { SimLine } from "./line.ts";
 import { SimLog } from "./log.ts";
 import { SimRandom } from "./random.ts";
 import { SimReader } from "./reader.ts";
@@ -37,8 +38,10 @@ export interface Machine {
 type End = CrashPolicy | "killed";
 
 /** A storm brings a trouble this often, and each lasts this long, in ms. */
-const TROUBLE_EVERY_MS: [number, number] = [200, 20_000];
-const TROUBLE_LASTS_MS: [number, number] = [100, 30_000];
+const TROUBLE_EVERY_MS: [number, number] = [200, 6_000];
+const TROUBLE_LASTS_MS: [number, number] = [100, 20_000];
+/** A sync that stalls began before the trouble ended, and a journal that failed tries again after a pause. */
+const DISK_ECHO_MS = 10_000;
 
 /**
  * A site from one seed: time, disk, broker, feed, readers and relays, and a gateway's machine that may be killed,
@@ -62,6 +65,7 @@ export class SimWorld {
   readonly readers = new Map<string, SimReader>();
   readonly relays = new Map<string, SimRelay>();
   readonly inputs = new Map<string, SimInput>();
+  readonly lines = new Map<string, SimLine>();
   /** The running machine, or null while it is off. */
   machine: Machine | null = null;
   /** The disk as it is now, also while the machine is off. */
@@ -71,10 +75,12 @@ export class SimWorld {
   diskFaultOf: (io: Io) => FaultCode | null = () => null;
 
   readonly #log: (line: string) => void;
+  #watcher: (line: string) => void = () => undefined;
   #lives = 0;
   #end: End = "lose";
   #nextTrouble: Timer | null = null;
   readonly #troubles = new Map<Trouble, () => void>();
+  #diskIllUntilMs = 0;
 
   constructor(options: SimWorldOptions) {
     this.seed = options.seed;
@@ -93,7 +99,14 @@ export class SimWorld {
 
   /** Adds a line to the trace, with the time. */
   note(line: string): void {
-    this.trace.push(`${this.clock.monotonicMs()} ${line}`);
+    const text = `${this.clock.monotonicMs()} ${line}`;
+    this.trace.push(text);
+    this.#watcher(text);
+  }
+
+  /** Shows each line of the trace as it comes. */
+  watch(watcher: (line: string) => void): void {
+    this.#watcher = watcher;
   }
 
   reader(id: string): SimReader {
@@ -106,6 +119,14 @@ export class SimWorld {
 
   input(id: string): SimInput {
     return inOrMade(this.inputs, id, () => new SimInput(id, this.clock, this.#log));
+  }
+
+  line(id: string): SimLine {
+    return inOrMade(
+      this.lines,
+      id,
+      () => new SimLine(id, this.clock, this.random.fork(`line ${id}`), this.#log),
+    );
   }
 
   advance(ms: number): Promise<void> {
@@ -144,6 +165,7 @@ export class SimWorld {
   /** `kill -9`: the kernel keeps what was written, relays stay as they are, and nothing is told to anybody. */
   kill(): void {
     this.#stop("killed");
+    for (const relay of this.relays.values()) relay.orphan();
   }
 
   /** Cuts the power in the `count`th disk call of this life, which may have had its effect. */
@@ -174,6 +196,12 @@ export class SimWorld {
 
   // ---------------------------------------------------------------- trouble
 
+  /** A journal may be failing, for what the disk does or has done a moment ago. */
+  get diskIsIll(): boolean {
+    const isNow = this.#troubles.has("slow-disk") || this.#troubles.has("failing-disk");
+    return isNow || this.clock.monotonicMs() < this.#diskIllUntilMs;
+  }
+
   /** From now on, troubles of these kinds come and go, until `calm`. At most one of each kind at a time. */
   storm(kinds: readonly Trouble[]): void {
     this.calm();
@@ -203,6 +231,8 @@ export class SimWorld {
     if (end === undefined) return;
     this.#troubles.delete(kind);
     this.note(`trouble ends: ${kind}`);
+    if (kind === "slow-disk" || kind === "failing-disk")
+      this.#diskIllUntilMs = this.clock.monotonicMs() + DISK_ECHO_MS;
     end();
   }
 }

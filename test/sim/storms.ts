@@ -1,0 +1,17 @@
+/** Storms as tests: 200 seeds in two files, so that two cores share them. */
+import { describe, expect, test } from "vitest";
+import { live } from "./life.ts";
+
+/** Every so many-th seed is lived twice, and must leave the same trace. */
+const TWICE_EVERY = 5;
+
+export function storms(first: number, last: number): void {
+  const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  describe("a gate in a storm", () => {
+    test.each(seeds)("loses nothing, and keeps all that DESIGN promises, in seed %i", async (seed) => {
+      const trace = await live(seed);
+      expect(trace.length).toBeGreaterThan(100);
+      if (seed % TWICE_EVERY === 0) expect(await live(seed)).toEqual(trace);
+    });
+  });
+}
