@@ -85,6 +85,8 @@ class GpioInput implements Input {
     try {
       const version = await gpioVersion(this.#world);
       const [level] = await finished(this.#world, "gpioget", levelArgs(version, line, bias));
+      if (level !== "0" && level !== "1")
+        throw new Error(`gpioget gives no level: ${level ?? "it says nothing"}`);
       watch.active = level === "1";
       const { child, ended } = await holding(
         this.#world,
@@ -92,6 +94,8 @@ class GpioInput implements Input {
         "gpiomon",
         edgesArgs(version, line, bias),
         (edge) => {
+          // Inactive is 0 in version 1 and 2 in version 2; whatever else is said is not of a contact.
+          if (!/^[012]$/.test(edge)) return lost(`gpiomon tells of no edge: ${edge}`);
           watch.active = edge === "1";
           if (watch.isUp) this.#take(watch.active);
         },

@@ -5,6 +5,13 @@ import { spawn } from "node:child_process";
 const wordsCharsMax = 300;
 /** A line of what it says; nothing that is asked for here comes near. */
 const lineCharsMax = 200;
+/** A line that flickers a thousand times a second is a loose wire; a program that says more has gone wild. */
+const linesPerSecondMax = 4_096;
+const secondMs = 1_000;
+/** One that has not ended by then, of which a few milliseconds are enough, is killed. */
+const endMsMax = 250;
+/** A killed program that does not go (it hangs in the kernel) is not waited for: a relay waits to be released. */
+const killMsMax = 250;
 
 export interface ProgramEvents {
   /** A line of its standard output. */
@@ -14,7 +21,7 @@ export interface ProgramEvents {
 }
 
 export interface RunningProgram {
-  /** Asks it to end; safe at any time. */
+  /** Asks it to end, and soon makes it: `ended` comes within a second. Safe at any time. */
   end(): void;
 }
 
@@ -23,25 +30,52 @@ export type RunProgram = (program: string, args: readonly string[], events: Prog
 
 export const runProgram: RunProgram = (program, args, events) => {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let words = "";
-  let carry = "";
-  let isOver = false;
-  const over = (code: number | null, why: string): void => {
-    if (isOver) return;
-    isOver = true;
-    events.ended(code, why);
-  };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    const lines = (carry + text).split("\n");
-    carry = (lines.pop() ?? "").slice(0, lineCharsMax);
-    for (const line of lines) events.line(line.slice(0, lineCharsMax));
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    words = (words + text).slice(-wordsCharsMax);
-  });
+  // Before anything else, and no pipe without this: where files run out there are none, and an error that nobody hears ends us.
   child.on("error", (error: NodeJS.ErrnoException) =>
     over(null, error.code === "ENOENT" ? `${program} is not installed` : error.message),
   );
+  let words = "";
+  let carry = "";
+  let isOver = false;
+  let killing: NodeJS.Timeout | null = null;
+  let second = { endsMs: 0, lines: 0 };
+  const over = (code: number | null, why: string): void => {
+    if (isOver) return;
+    isOver = true;
+    if (killing !== null) clearTimeout(killing);
+    // Whatever else holds its output open must not keep ours.
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    events.ended(code, why);
+  };
+  const kill = (): void => {
+    child.kill("SIGKILL");
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    killing = setTimeout(() => over(null, "it does not end"), killMsMax);
+  };
+  const said = (text: string): void => {
+    if (isOver) return;
+    if (performance.now() >= second.endsMs) second = { endsMs: performance.now() + secondMs, lines: 0 };
+    second.lines += 1;
+    if (second.lines <= linesPerSecondMax) return events.line(text.slice(0, lineCharsMax));
+    child.kill("SIGKILL");
+    over(null, `it says more than ${linesPerSecondMax} lines in a second`);
+  };
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (carry + text).split("\n");
+    carry = (lines.pop() ?? "").slice(0, lineCharsMax);
+    for (const line of lines) said(line);
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    words = (words + text).slice(-wordsCharsMax);
+  });
   child.on("close", (code, signal) => over(code, words.trim() || `it ended by ${signal ?? `code ${code}`}`));
-  return { end: () => void child.kill() };
+  return {
+    end: () => {
+      if (isOver || killing !== null) return;
+      child.kill();
+      killing = setTimeout(kill, endMsMax);
+    },
+  };
 };

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { gpioVersion } from "../../drivers/gpio.ts";
 import { gpioInputBy } from "../../drivers/input-gpio.ts";
 import type { Clock } from "../../drivers/ports.ts";
-import { runProgram } from "../../drivers/program.ts";
+import { type RunProgram, runProgram } from "../../drivers/program.ts";
 import { gpioRelay, gpioRelayBy } from "../../drivers/relay-gpio.ts";
 import { GpioTools } from "../peers/gpio-tools.ts";
 import { InputListener, inputConformance } from "./input.ts";
@@ -116,6 +116,30 @@ describe.each(VERSIONS)("a line, with tools %s", (version) => {
     await until(world, () => heard.states.length > 0);
     expect(heard.states).toEqual(["down: gpioset is not installed: sudo apt-get install gpiod"]);
     await relay.stop();
+  });
+});
+
+describe.each([
+  ["gpioget", "it is 1, I think", "gpioget gives no level: it is 1, I think"],
+  ["gpiomon", "\u0000ÿ1", "gpiomon tells of no edge: \u0000ÿ1"],
+])("a contact of which %s talks nonsense", (program, nonsense, why) => {
+  it("is down in words, not open", async () => {
+    const world = hurriedWorld();
+    const tools = new GpioTools(world.clock, "1.6.3");
+    const run: RunProgram = (name, args, events) => {
+      const heard = name === program && args[0] !== "--version";
+      if (heard && name === "gpiomon") world.clock.after(200, () => events.line(nonsense));
+      return tools.run(name, args, heard ? { ...events, line: () => events.line(nonsense) } : events);
+    };
+    const contact = new InputListener();
+    const input = gpioInputBy(run).create({ ...LINE, bias: "pull-up" }, world, contact);
+    await input.start();
+    contact.speaking = true;
+    await until(world, () => contact.states.some((state) => state.startsWith("down")));
+    contact.speaking = false;
+    await input.stop();
+    expect(contact.states.find((state) => state.startsWith("down"))).toBe(`down: ${why}`);
+    expect(tools.running).toBe(0);
   });
 });
 
