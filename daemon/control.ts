@@ -12,10 +12,17 @@ const REQUEST_BYTES_MAX = 64 * 1024;
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 const CONNECTIONS_MAX = 16;
 const ANSWER_MS_MAX = 10_000;
+/** Requests of one connection that are not answered yet; our own commands have one. Who asks on is hung up on. */
+const ASKED_MAX = 16;
 /** What waits for a watcher who does not read: a screenful of the busiest reader. Beyond it items are left out and counted. */
 const STREAM_BYTES_MAX = 256 * 1024;
+/** Answers that wait for somebody who asks and does not read: he is hung up on. */
+const UNREAD_BYTES_MAX = STREAM_BYTES_MAX;
 /** What fits into a socket's address beside its end (unix(7)). What is longer is cut without a word, and leads elsewhere. */
 const PATH_BYTES_MAX = 107;
+
+/** It serves `CONNECTIONS_MAX` at a time. */
+const HUNG_UP = "the daemon hung up: it stops, or serves as many others as it can";
 
 export type ControlMethod = (params: Readonly<Record<string, unknown>>) => Promise<unknown> | unknown;
 export type ControlMethods = Readonly<Record<string, ControlMethod>>;
@@ -63,12 +70,15 @@ export async function serveControl(
 
 function serveSocket(socket: Socket, methods: ControlMethods, streams: ControlStreams): void {
   let isStreaming = false;
+  let asked = 0;
   const answer = (value: object): void => {
     if (!socket.destroyed) socket.write(`${JSON.stringify(value)}\n`);
   };
   onLines(socket, REQUEST_BYTES_MAX, async (text) => {
     // One thing at a time: who watches asks nothing else over the same socket.
-    if (isStreaming) return;
+    if (isStreaming || socket.destroyed) return;
+    if (asked >= ASKED_MAX || socket.writableLength > UNREAD_BYTES_MAX) return void socket.destroy();
+    asked += 1;
     try {
       const { method, params } = requestOf(text);
       if (Object.hasOwn(streams, method)) {
@@ -83,14 +93,17 @@ function serveSocket(socket: Socket, methods: ControlMethods, streams: ControlSt
     } catch (error) {
       isStreaming = false;
       answer({ error: wordsOf(error) });
+    } finally {
+      asked -= 1;
     }
   });
 }
 
 function requestOf(text: string): { method: string; params: Readonly<Record<string, unknown>> } {
-  const { method, params } = JSON.parse(text) as { method?: unknown; params?: unknown };
+  const { method, params } = (JSON.parse(text) ?? {}) as { method?: unknown; params?: unknown };
+  if (typeof method !== "string") throw new Error('a request is {"method": …, "params": {…}}');
   return {
-    method: String(method),
+    method,
     params: typeof params === "object" && params !== null ? { ...params } : {},
   };
 }
@@ -126,7 +139,7 @@ export function askControl(path: string, method: string, params: object): Promis
       answer({ kind: "error", why: "the daemon does not answer" });
     });
     socket.on("error", (error: NodeJS.ErrnoException) => answer(failureOf(error, path)));
-    socket.on("close", () => answer({ kind: "error", why: "the daemon hung up" }));
+    socket.on("close", () => answer({ kind: "error", why: HUNG_UP }));
     onLines(socket, ANSWER_BYTES_MAX, (text) => {
       const parsed = JSON.parse(text) as { result?: unknown; error?: string };
       answer(
@@ -163,7 +176,7 @@ export function watchControl(
     signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
     socket.on("error", (error: NodeJS.ErrnoException) => over(failureOf(error, path)));
-    socket.on("close", () => over({ kind: "error", why: "the daemon hung up" }));
+    socket.on("close", () => over({ kind: "error", why: HUNG_UP }));
     onLines(socket, ANSWER_BYTES_MAX, (text) => {
       const { item, leftOut, error } = JSON.parse(text) as {
         item?: unknown;
@@ -182,6 +195,7 @@ function failureOf(
   path: string,
 ): { kind: "none" } | { kind: "error"; why: string } {
   if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return { kind: "none" };
+  if (error.code === "EPIPE" || error.code === "ECONNRESET") return { kind: "error", why: HUNG_UP };
   return { kind: "error", why: error.code === "EACCES" ? closedTo(path) : `${path}: ${error.message}` };
 }
 

@@ -1,4 +1,5 @@
 /** The control socket: what is asked, what is streamed, and what becomes of those who do not read. */
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,15 +12,23 @@ let path: string;
 let server: ControlServer | null;
 let send: ((item: unknown) => void) | null;
 let stopped: number;
+let asked: number;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "grindvakt-control-"));
   path = join(dir, "control.sock");
   send = null;
   stopped = 0;
+  asked = 0;
   server = await serveControl(
     path,
-    { double: ({ value }) => Number(value) * 2 },
+    {
+      double: ({ value }) => Number(value) * 2,
+      never: () => {
+        asked += 1;
+        return new Promise(() => undefined);
+      },
+    },
     {
       count: ({ from }, take) => {
         if (from === "nowhere") throw new Error("there is no nowhere");
@@ -74,7 +83,7 @@ describe("a stream", () => {
     const end = watchControl(path, "count", {}, () => {}, new AbortController().signal);
     await until(() => send !== null);
     await server?.stop();
-    expect(await end).toEqual({ kind: "error", why: "the daemon hung up" });
+    expect(await end).toEqual({ kind: "error", why: expect.stringMatching(/^the daemon hung up/) });
     await until(() => stopped === 1);
   });
 
@@ -105,5 +114,53 @@ describe("a stream", () => {
     expect((told?.leftOut ?? 0) + whole).toBeGreaterThanOrEqual(items);
     socket.destroy();
     await until(() => stopped === 1);
+  });
+});
+
+/** Asks over and over and reads nothing; resolves with how often it could before it was hung up on. */
+function pester(request: string, timesMax: number): Promise<number> {
+  return new Promise((hungUp) => {
+    const socket = connect(path).pause();
+    let times = 0;
+    const ask = (): void => {
+      if (socket.destroyed || times >= timesMax) return;
+      times += 1;
+      socket.write(request, () => setImmediate(ask));
+    };
+    socket.on("error", () => undefined);
+    socket.on("close", () => hungUp(times));
+    ask();
+  });
+}
+
+describe("somebody who asks", () => {
+  it("and does not read the answers is hung up on, and others are answered", async () => {
+    const request = `${JSON.stringify({ method: "x".repeat(30_000) })}\n`;
+    expect(await pester(request, 1_000)).toBeLessThan(1_000);
+    expect(await askControl(path, "double", { value: 2 })).toEqual({ kind: "result", result: 4 });
+  });
+
+  it("on and on before he is answered is hung up on", async () => {
+    expect(await pester(`${JSON.stringify({ method: "never" })}\n`, 1_000)).toBeLessThan(1_000);
+    expect(asked).toBe(16);
+  });
+
+  it("while as many others are served as can be is told so", async () => {
+    const others = Array.from({ length: 16 }, () => connect(path).on("error", () => undefined));
+    await Promise.all(others.map((other) => once(other, "connect")));
+    expect(await askControl(path, "double", { value: 2 })).toEqual({
+      kind: "error",
+      why: "the daemon hung up: it stops, or serves as many others as it can",
+    });
+    for (const other of others) other.destroy();
+  });
+
+  it.each(["null", "[]", "1", ""])("%j is answered in words", async (request) => {
+    const socket = connect(path);
+    socket.end(`${request}\n`);
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(JSON.parse(answer.toString())).toEqual({
+      error: expect.not.stringMatching(/undefined|destructure/),
+    });
   });
 });
