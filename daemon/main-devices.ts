@@ -12,6 +12,7 @@ import type { DriverWorld } from "../drivers/driver.ts";
 import { HidBoards } from "../drivers/hid-boards.ts";
 import { createNodeHid } from "../drivers/hid-node.ts";
 import { latencyWarning } from "../drivers/latency-timer.ts";
+import { createMachine } from "../drivers/machine.ts";
 import { PcscHub } from "../drivers/pcsc-hub.ts";
 import { startPcscProcess } from "../drivers/pcsc-process.ts";
 import {
@@ -75,8 +76,9 @@ async function osdpPlaces(
   const buses = new OsdpBuses(world);
   const places = new Map<string, OsdpPlace>();
   const ports = new Set(readers.flatMap((reader) => (reader.driver === "osdp" ? [reader.port] : [])));
+  const machine = createMachine();
   for (const port of ports) {
-    const slow = await latencyWarning(port);
+    const slow = await latencyWarning(machine, port);
     if (slow !== null) world.log.warn(slow);
   }
   for (const [index, reader] of readers.entries()) {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Configuration } from "../../config/schema.ts";
 import { openChannel, parseChannelAddress } from "../../drivers/channel.ts";
+import { slowAdapterOf } from "../../drivers/latency-timer.ts";
 import { acquireLock } from "../../drivers/lock.ts";
 import { createMachine } from "../../drivers/machine.ts";
 import type { Files } from "../../drivers/ports.ts";
@@ -114,7 +115,12 @@ async function walk(
   const nowMs = clock.trusted() ? clock.wallMs() : null;
   const mqtt = await credentials("mqtt", configuration.mqtt ?? {}, files);
   const cards = await credentials("cards", configuration.cards, files);
-  const deviceWorld = { machine, account, tryPort: status === null ? tryPort : null };
+  const deviceWorld = {
+    machine,
+    account,
+    tryPort: status === null ? tryPort : null,
+    slowAdapter: (port: string) => slowAdapterOf(machine, port),
+  };
 
   const steps: readonly [Group, () => Promise<Finding[]>][] = [
     ["configuration", async () => lookAtConfiguration(file, configuration, warnings)],

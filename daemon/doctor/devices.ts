@@ -38,12 +38,10 @@ export interface DeviceWorld {
   account: Account;
   /** Opens the port and closes it again: null, or why it cannot be had. Null itself while a gateway runs, whose ports they are. */
   tryPort: ((port: string) => Promise<string | null>) | null;
+  /** The port's adapter, where it holds bytes back for longer than OSDP has to spare. `file`: where the kernel is told how long. */
+  slowAdapter(port: string): Promise<{ heldMs: number; file: string } | null>;
 }
 
-/** A USB serial adapter gathers bytes for this long before it hands them on; OSDP's reply is due within 200 ms. */
-const OSDP_LATENCY_MS_MAX = 3;
-/** What to set it to. */
-const OSDP_LATENCY_MS = 1;
 const BY_ID = "/dev/serial/by-id";
 const BY_PATH = "/dev/serial/by-path";
 
@@ -141,14 +139,15 @@ async function serialNames(machine: Machine): Promise<string[]> {
 
 // ---------------------------------------------------------------- what works, and will not for long
 
-async function remarks({ subject, place }: DeviceUse, { machine }: DeviceWorld): Promise<Finding[]> {
+async function remarks({ subject, place }: DeviceUse, world: DeviceWorld): Promise<Finding[]> {
+  const { machine } = world;
   if (place.kind !== "serial" || (await machine.look(place.path)) === null) return [];
   const node = basename((await machine.target(place.path)) ?? place.path);
   const found = [
     await lookAtName(subject, place.path, node, machine),
     await lookAtConsole(subject, node, machine),
   ];
-  if (place.isOsdp) found.push(await lookAtLatency(subject, node, machine));
+  if (place.isOsdp) found.push(await lookAtLatency(subject, place.path, world));
   return found.filter((finding) => finding !== null);
 }
 
@@ -186,13 +185,12 @@ async function lookAtConsole(subject: string, node: string, machine: Machine): P
   );
 }
 
-async function lookAtLatency(subject: string, node: string, machine: Machine): Promise<Finding | null> {
-  const timer = `/sys/bus/usb-serial/devices/${node}/latency_timer`;
-  const latencyMs = Number((await machine.text(timer)) ?? Number.NaN);
-  if (!(latencyMs > OSDP_LATENCY_MS_MAX)) return null;
+async function lookAtLatency(subject: string, path: string, world: DeviceWorld): Promise<Finding | null> {
+  const slow = await world.slowAdapter(path);
+  if (slow === null) return null;
   return warning(
     subject,
-    `its USB adapter holds each answer back for ${latencyMs} ms`,
-    `echo ${OSDP_LATENCY_MS} | sudo tee ${timer}; a udev rule makes it last, see docs/osdp.md`,
+    `its USB adapter holds each answer back for ${slow.heldMs} ms`,
+    `echo 1 | sudo tee ${slow.file}; a udev rule makes it last, see docs/osdp.md`,
   );
 }

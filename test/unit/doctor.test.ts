@@ -14,6 +14,7 @@ import type { Finding } from "../../daemon/doctor/finding.ts";
 import { lookAtDataDir, lookAtFile, lookAtSecret } from "../../daemon/doctor/permissions.ts";
 import { lookAtGateway, lookAtList } from "../../daemon/doctor/running.ts";
 import { lookAtPcsc } from "../../daemon/doctor/usb.ts";
+import { slowAdapterOf } from "../../drivers/latency-timer.ts";
 import { createMachine } from "../../drivers/machine.ts";
 import type { Files } from "../../drivers/ports.ts";
 import { INPUT_TYPES, READER_TYPES, RELAY_TYPES } from "../../drivers/registry.ts";
@@ -40,7 +41,8 @@ async function lookAt(
 ): Promise<Finding[]> {
   const machine = paperMachine(nodes);
   const account = await gatewayAccount(machine, "/data");
-  return lookAtDevice({ subject: "in-1", place, state }, { machine, account, tryPort });
+  const slowAdapter = (port: string) => slowAdapterOf(machine, port);
+  return lookAtDevice({ subject: "in-1", place, state }, { machine, account, tryPort, slowAdapter });
 }
 
 const serial = (path: string, isOsdp = false): Place => ({ kind: "serial", path, isOsdp });
@@ -108,7 +110,9 @@ test("the kernel's console on the line, and an adapter that holds OSDP's answers
   expect(found).toEqual([
     "ok",
     expect.stringMatching(/^wrong: the kernel uses ttyUSB0 as its console -> .*raspi-config/),
-    expect.stringMatching(/^warning: its USB adapter holds each answer back for 16 ms -> /),
+    expect.stringMatching(
+      /^warning: its USB adapter holds each answer back for 16 ms -> echo 1 .*ttyUSB0\/latency_timer;/,
+    ),
   ]);
 });
 
