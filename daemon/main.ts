@@ -233,7 +233,7 @@ async function openControl(
     return await serveControl(path, methods, streams);
   } catch (error) {
     log.error("the control socket cannot be opened: commands do not reach this daemon", {
-      why: error instanceof Error ? error.message : String(error),
+      why: wordsOf(error),
     });
     return null;
   }

@@ -6,6 +6,7 @@
  */
 import type { Clock } from "./ports.ts";
 import type { ProgramEvents, RunningProgram, RunProgram } from "./program.ts";
+import { wordsOf } from "./words.ts";
 
 /** A command that takes longer is no answer; on the slowest board they take some 20 ms. */
 const commandMsMax = 1_000;
@@ -139,7 +140,7 @@ export async function holding(
 
 /** The tools' words, for people who know their wires and not the tools. */
 export function lineWords({ chip, line }: GpioLine, error: unknown): Error {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = wordsOf(error);
   if (/resource busy/i.test(why))
     return new Error(`line ${line} of ${chip} is in use by another program: gpioinfo says by which`);
   if (/no such file|cannot find|not find/i.test(why))

@@ -5,6 +5,7 @@ import type { Device, HIDAsync } from "node-hid";
 import type { Hid, HidDevice, HidEvents, HidHandle, HidIds } from "./hid.ts";
 import type { Clock } from "./ports.ts";
 import { within } from "./within.ts";
+import { wordsOf } from "./words.ts";
 
 /** What `hid.ts` promises. */
 const callMsMax = 5_000;
@@ -53,7 +54,7 @@ async function loadLibrary(takesFromKernel: boolean): Promise<Library> {
     library.setDriverType(takesFromKernel ? "libusb" : "hidraw");
     return library;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = wordsOf(error);
     throw new Error(`node-hid cannot be loaded (it needs libusb-1.0-0 and libudev1): ${why}`);
   }
 }

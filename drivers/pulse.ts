@@ -5,6 +5,7 @@
  */
 import type { DriverWorld, Relay, RelayEvents } from "./driver.ts";
 import { type Device, Supervisor } from "./supervise.ts";
+import { wordsOf } from "./words.ts";
 
 /** The longest pulse a configuration may ask for. */
 export const pulseMsMax = 10_000;
@@ -170,8 +171,5 @@ export class PulseRelay implements Relay {
 
 /** Null when it was done, else why not. */
 function settle(command: Promise<void>): Promise<string | null> {
-  return command.then(
-    () => null,
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
-  );
+  return command.then(() => null, wordsOf);
 }

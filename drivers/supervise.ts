@@ -3,6 +3,7 @@
  * backoff, for ever. Knows nothing of what the device is.
  */
 import type { DriverWorld } from "./driver.ts";
+import { wordsOf } from "./words.ts";
 
 /** The first retry comes about this long after a loss: a hub that resets is back by then. */
 const backoffMsMin = 250;
@@ -82,7 +83,7 @@ export class Supervisor<D extends Device> {
     try {
       return { device: await this.#what.open(lost), failed: "" };
     } catch (error) {
-      return { device: null, failed: error instanceof Error ? error.message : String(error) };
+      return { device: null, failed: wordsOf(error) };
     }
   }
 

@@ -139,7 +139,7 @@ class ListSync implements Sync {
     try {
       await this.#load();
     } catch (error) {
-      this.#refuse("disk", messageOf(error));
+      this.#refuse("disk", wordsOf(error));
     }
     if (this.#stopped) return;
     this.#isTogether = true;
@@ -302,9 +302,9 @@ class ListSync implements Sync {
       });
     } catch (error) {
       const { failed } = downloads;
-      if (failed === null) return this.#refuseList(way.at(-1)!, "build-failed", messageOf(error));
+      if (failed === null) return this.#refuseList(way.at(-1)!, "build-failed", wordsOf(error));
       if (error instanceof FeedUnreachable) this.#retryAfterMs = error.retryAfterMs;
-      if (!(error instanceof FeedRefusal)) return this.#refuseList(failed, "unreachable", messageOf(error));
+      if (!(error instanceof FeedRefusal)) return this.#refuseList(failed, "unreachable", wordsOf(error));
       this.#refuseList(failed, error.refusal, error.message);
       broken.add(failed.sha256);
       return "another-way";
@@ -319,7 +319,7 @@ class ListSync implements Sync {
     try {
       await shelf.adopt(built.whole, built.top, way.at(-1)!.revision === newest ? asked.wallMs : null);
     } catch (error) {
-      return this.#refuse("disk", messageOf(error), "retry-download");
+      return this.#refuse("disk", wordsOf(error), "retry-download");
     }
     this.#savedMonotonicMs = asked.monotonicMs;
     if (this.#stopped) return "wait";
@@ -388,6 +388,6 @@ class Downloads {
   }
 }
 
-function messageOf(error: unknown): string {
+function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import { createLog } from "../../drivers/log.ts";
 import { createSystem } from "../../drivers/system.ts";
 import { startDaemon } from "../main.ts";
 import { CannotStart } from "../main-secrets.ts";
+import { wordsOf } from "../words.ts";
 import { Exit } from "./exit.ts";
 import { CONFIGURATION_OPTION, loadSite } from "./terms.ts";
 
@@ -25,7 +26,7 @@ export function runCommand(): Command {
       const daemon = await startDaemon(configuration, { ...system, log }, () => undefined).catch(
         (error: unknown) => {
           if (error instanceof CannotStart) throw new Exit(error.exitCode, error.message);
-          throw new Exit(1, `cannot start: ${error instanceof Error ? error.message : String(error)}`);
+          throw new Exit(1, `cannot start: ${wordsOf(error)}`);
         },
       );
       log.info("grindvakt runs", { gateway: configuration.gateway.id, console: daemon.consoleUrl });
