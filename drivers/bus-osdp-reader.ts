@@ -15,6 +15,7 @@ import type {
   Signal,
   Stamp,
 } from "./driver.ts";
+import { FirstNews } from "./first-news.ts";
 import { type Reads, readBits, readCharacters } from "./reads.ts";
 
 /** A light or a beep that comes later than this is for somebody else. */
@@ -47,32 +48,21 @@ export class OsdpReader implements Reader {
   readonly #events: ReaderEvents;
   #hold: PdHold | null = null;
   #observer: Observer | null = null;
-  #started: Promise<void> | null = null;
-  #resolveStart: () => void = () => {};
-  /** News from before `start` resolved; null from then on. */
-  #early: [PdNews, Stamp][] | null = [];
-  #stopping = false;
+  readonly #news: FirstNews<[PdNews, Stamp]>;
 
   constructor(options: OsdpReaderOptions, world: DriverWorld, events: ReaderEvents) {
     this.#options = options;
     this.#world = world;
     this.#events = events;
+    this.#news = new FirstNews(world.clock, ([news, stamp]) => this.#tell(news, stamp));
   }
 
   start(): Promise<void> {
-    if (this.#started === null) {
-      this.#started = new Promise((resolve) => {
-        this.#resolveStart = resolve;
-      });
-      if (this.#stopping) this.#resolveStart();
-      else this.#join();
-    }
-    return this.#started;
+    return this.#news.start(() => this.#join());
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#resolveStart();
+    this.#news.stop();
     this.#hold?.observe(null);
     await this.#hold?.release();
   }
@@ -95,7 +85,7 @@ export class OsdpReader implements Reader {
    */
   commission(durationMs: number): string | null {
     const hold = this.#hold;
-    if (hold === null || this.#stopping) return "the reader has not been started";
+    if (hold === null || this.#news.stopping) return "the reader has not been started";
     if (this.#options.scbk === null) return "the reader has no scbk in the configuration to be given";
     if (!(durationMs > 0 && durationMs <= commissionMsMax)) {
       return `a window of ${durationMs} ms is none, allowed: up to ${commissionMsMax} ms`;
@@ -109,7 +99,7 @@ export class OsdpReader implements Reader {
   /** Gives the reader another address or speed, from its answer on; it is down until the configuration says the same. */
   async setLine(address: number, baudRate: number): Promise<{ address: number; baudRate: number }> {
     const hold = this.#hold;
-    if (hold === null || this.#stopping) throw new Error("the reader has not been started");
+    if (hold === null || this.#news.stopping) throw new Error("the reader has not been started");
     const isPlace = Number.isInteger(address) && address >= 0 && address < EVERYBODY && baudRate > 0;
     if (!isPlace) throw new Error(`address ${address} with ${baudRate} baud is no place on a line`);
     const reply = await hold.request({ name: "lineSettings", address, baudRate }, commandMsMax);
@@ -120,25 +110,11 @@ export class OsdpReader implements Reader {
   #join(): void {
     const { bus, address, scbk } = this.#options;
     const settings = { address, key: scbk, takesCards: true };
-    this.#hold = bus.hold(settings, (news, stamp) => this.#hear(news, stamp));
+    this.#hold = bus.hold(settings, (news, stamp) => this.#news.hear([news, stamp]));
     this.#hold.observe(this.#observer);
   }
 
-  /** Whoever awaits `start` goes on before it hears of anything. */
-  #hear(news: PdNews, stamp: Stamp): void {
-    if (this.#early === null) return this.#tell(news, stamp);
-    this.#early.push([news, stamp]);
-    if (this.#early.length > 1) return;
-    this.#resolveStart();
-    this.#world.clock.after(0, () => {
-      const early = this.#early ?? [];
-      this.#early = null;
-      for (const [news, stamp] of early) this.#tell(news, stamp);
-    });
-  }
-
   #tell(news: PdNews, stamp: Stamp): void {
-    if (this.#stopping) return;
     const { id, reads, issuers } = this.#options;
     const { log } = this.#world;
     switch (news.kind) {

@@ -11,6 +11,7 @@ import type {
   Signal,
   Stamp,
 } from "./driver.ts";
+import { FirstNews } from "./first-news.ts";
 import type { AtReader, PcscHold, PcscHub } from "./pcsc-hub.ts";
 import type { Timer } from "./ports.ts";
 
@@ -40,11 +41,7 @@ class PcscReader implements Reader {
   readonly #world: DriverWorld;
   readonly #events: ReaderEvents;
   #hold: PcscHold | null = null;
-  #started: Promise<void> | null = null;
-  #resolveStart: () => void = () => {};
-  /** News from before `start` resolved; null from then on. */
-  #early: News[] | null = [];
-  #stopping = false;
+  readonly #news: FirstNews<News>;
   /** The presentation under way. */
   #card: { atr: string; stamp: Stamp } | null = null;
   /** The UID of the card that lies there, kept while the reader is down. */
@@ -59,28 +56,21 @@ class PcscReader implements Reader {
     this.#options = options;
     this.#world = world;
     this.#events = events;
+    this.#news = new FirstNews(world.clock, (news) => this.#tell(news));
   }
 
   start(): Promise<void> {
-    if (this.#started === null) {
-      this.#started = new Promise((resolve) => {
-        this.#resolveStart = resolve;
-      });
-      if (this.#stopping) this.#resolveStart();
-      else this.#join();
-    }
-    return this.#started;
+    return this.#news.start(() => this.#join());
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#resolveStart();
+    this.#news.stop();
     this.#darken();
     await this.#hold?.release();
   }
 
   signal(signal: Signal): void {
-    if (this.#stopping) return;
+    if (this.#news.stopping) return;
     // A light that is due for the person before is no longer.
     this.#darken();
     for (const { afterMs, ...command } of this.#hold?.feedback?.signals[signal] ?? []) {
@@ -100,27 +90,13 @@ class PcscReader implements Reader {
   #join(): void {
     const { hub, name } = this.#options;
     this.#hold = hub.hold(name, {
-      up: (reader) => this.#hear({ kind: "up", reader }),
-      down: (why) => this.#hear({ kind: "down", why }),
-      happened: (what, stamp) => this.#hear({ kind: "at", what, stamp }),
-    });
-  }
-
-  /** Whoever awaits `start` goes on before it hears of anything. */
-  #hear(news: News): void {
-    if (this.#early === null) return this.#tell(news);
-    this.#early.push(news);
-    if (this.#early.length > 1) return;
-    this.#resolveStart();
-    this.#world.clock.after(0, () => {
-      const early = this.#early ?? [];
-      this.#early = null;
-      for (const news of early) this.#tell(news);
+      up: (reader) => this.#news.hear({ kind: "up", reader }),
+      down: (why) => this.#news.hear({ kind: "down", why }),
+      happened: (what, stamp) => this.#news.hear({ kind: "at", what, stamp }),
     });
   }
 
   #tell(news: News): void {
-    if (this.#stopping) return;
     const { id } = this.#options;
     switch (news.kind) {
       case "up":
