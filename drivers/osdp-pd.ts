@@ -25,16 +25,13 @@ import {
   sessionKeys,
 } from "./codec/osdp-secure.ts";
 import type { Bits } from "./codec/wiegand.ts";
+import { CAPABILITIES, IDENTITY, inputCount, outputCount, UID } from "./osdp-pd-identity.ts";
 import type { Clock, Random, Timer } from "./ports.ts";
 
 /** Without a word from the CP for this long, a PD forgets the session (5.7). */
 const offlineMs = 8_000;
 /** Cards and keys that wait to be polled; what comes beyond is lost, as in a reader. */
 const eventsMax = 16;
-/** Outputs of the board that this plays. */
-const outputsMax = 4;
-/** Inputs likewise. */
-const inputsMax = 2;
 
 export interface OsdpPdOptions {
   address: number;
@@ -94,7 +91,7 @@ export class OsdpPd {
   #session: Session | null = null;
   #events: Reply[] = [];
   readonly #outputs = new Map<number, { energised: boolean; timer: Timer | null }>();
-  readonly #inputs = new Uint8Array(inputsMax);
+  readonly #inputs = new Uint8Array(inputCount);
   #tamper = false;
   #powerFailed = false;
 
@@ -144,7 +141,7 @@ export class OsdpPd {
 
   /** Closes or opens the contact at an input. False: there is no such input. */
   setInput(input: number, active: boolean): boolean {
-    if (input >= inputsMax) return false;
+    if (input >= inputCount) return false;
     this.#inputs[input] = active ? 1 : 0;
     this.#report(this.#inputStatus());
     return true;
@@ -295,7 +292,7 @@ export class OsdpPd {
       case "outputStatus":
         return this.#outputStatus();
       case "output":
-        if (command.records.some(({ output }) => output >= outputsMax)) return nak(9);
+        if (command.records.some(({ output }) => output >= outputCount)) return nak(9);
         for (const { output, control, timer } of command.records) this.#control(output, control, timer);
         return this.#outputStatus();
       case "led":
@@ -347,7 +344,7 @@ export class OsdpPd {
   }
 
   #outputStatus(): Reply {
-    const states = Uint8Array.from({ length: outputsMax }, (_, output) => (this.energised(output) ? 1 : 0));
+    const states = Uint8Array.from({ length: outputCount }, (_, output) => (this.energised(output) ? 1 : 0));
     return { name: "outputStatus", states };
   }
 
@@ -363,36 +360,6 @@ export class OsdpPd {
     if (this.#events.length < eventsMax) this.#events.push(reply);
   }
 }
-
-const UID = Uint8Array.from({ length: 8 }, (_, index) => index + 1);
-
-/** The vendor is nobody: three zero bytes. */
-const IDENTITY: Reply = {
-  name: "id",
-  vendor: new Uint8Array(3),
-  model: 1,
-  version: 1,
-  serial: 1,
-  firmwareMajor: 1,
-  firmwareMinor: 0,
-  firmwareBuild: 0,
-};
-
-/** Inputs, outputs, text and raw card data, a light, a buzzer, CRC, AES-128, one reader, OSDP 2.2. */
-const CAPABILITIES: Reply = {
-  name: "capabilities",
-  records: [
-    [1, 1, inputsMax],
-    [2, 2, outputsMax],
-    [3, 3, 0],
-    [4, 4, 1],
-    [5, 2, 1],
-    [8, 1, 0],
-    [9, 1, 0],
-    [13, 0, 1],
-    [16, 2, 0],
-  ].map(([capability = 0, compliance = 0, count = 0]) => ({ capability, compliance, count })),
-};
 
 function nak(reason: number): Reply {
   return { name: "nak", reason, detail: new Uint8Array() };
