@@ -58,7 +58,8 @@ function tell(
   json: boolean,
 ): void {
   if (json) {
-    const isWell = faults.length === 0 && head !== null && (comparison?.differences.length ?? 0) === 0;
+    const fits = comparison === null || (comparison.differences.length === 0 && comparison.events > 0);
+    const isWell = faults.length === 0 && head !== null && fits;
     const against = comparison === null ? {} : { against: comparison };
     return printJson({ ok: isWell, lines, firstSeq, head, faults, ignoredBytes, ...against });
   }

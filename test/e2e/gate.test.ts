@@ -64,6 +64,9 @@ describe("the gate", () => {
       ok: false,
       against: { differences: [{ id: "gate-07/1" }] },
     });
+    await writeFile(centre, "");
+    const compared = await site.command("journal", "verify", "--against", centre, "--json");
+    expect([compared.code, JSON.parse(compared.stdout).ok]).toEqual([1, false]);
     expect(ear.faults()).toEqual([]);
     const types = new Set(
       ear.heard.map(({ topic, contentType }) => [topic.startsWith(`${P}/state`), contentType].join()),
