@@ -136,7 +136,7 @@ export function askControl(path: string, method: string, params: object): Promis
     const socket = connect(path);
     socket.setTimeout(ANSWER_MS_MAX, () => {
       socket.destroy();
-      answer({ kind: "error", why: "the daemon does not answer" });
+      answer({ kind: "error", why: "the daemon does not answer: restart it, and see its log for why" });
     });
     socket.on("error", (error: NodeJS.ErrnoException) => answer(failureOf(error, path)));
     socket.on("close", () => answer({ kind: "error", why: HUNG_UP }));

@@ -3,7 +3,7 @@
 import type { OsdpBus, PdHold } from "./bus-osdp.ts";
 import type { PdNews } from "./bus-osdp-pd.ts";
 import { decodeText } from "./codec/card-text.ts";
-import { EVERYBODY } from "./codec/osdp.ts";
+import { addressMax } from "./codec/osdp.ts";
 import { CAPABILITY, COLOUR, type Command, TONE } from "./codec/osdp-messages.ts";
 import type {
   DriverWorld,
@@ -100,7 +100,7 @@ export class OsdpReader implements Reader {
   async setLine(address: number, baudRate: number): Promise<{ address: number; baudRate: number }> {
     const hold = this.#hold;
     if (hold === null || this.#news.stopping) throw new Error("the reader has not been started");
-    const isPlace = Number.isInteger(address) && address >= 0 && address < EVERYBODY && baudRate > 0;
+    const isPlace = Number.isInteger(address) && address >= 0 && address <= addressMax && baudRate > 0;
     if (!isPlace) throw new Error(`address ${address} with ${baudRate} baud is no place on a line`);
     const reply = await hold.request({ name: "lineSettings", address, baudRate }, commandMsMax);
     if (reply?.name !== "lineSettings") throw new Error("the reader did not say what it has taken");

@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline";
 import { Command, InvalidArgumentError } from "commander";
 import { readSecret } from "../../config/secrets.ts";
+import { addressMax } from "../../drivers/codec/osdp.ts";
 import { parseKey } from "../../drivers/codec/osdp-secure.ts";
 import { readSecretFile } from "../../drivers/secret-file.ts";
 import { createSystemClock, systemRandom } from "../../drivers/system.ts";
@@ -10,7 +11,6 @@ import { type DeskOptions, HELP, openDesk } from "./osdp-pd-desk.ts";
 import { untilTold } from "./run.ts";
 import { print } from "./terms.ts";
 
-const addressMax = 126;
 /** What a line can electrically bear without repeaters (TIA-485). */
 const pdsMax = 32;
 

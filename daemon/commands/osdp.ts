@@ -1,6 +1,8 @@
 /** `grindvakt osdp`: what a technician does once with an OSDP reader, through the running gateway. */
 import { Command, InvalidArgumentError } from "commander";
 import type { Configuration } from "../../config/schema.ts";
+import { commissionMsMax } from "../../drivers/bus-osdp-reader.ts";
+import { addressMax } from "../../drivers/codec/osdp.ts";
 import { askControl } from "../control.ts";
 import { pathsOf } from "../house.ts";
 import type { Status } from "../status.ts";
@@ -8,9 +10,7 @@ import { Exit } from "./exit.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
 import { whoAsks } from "./who.ts";
 
-/** As long as the driver opens the window at most: to be walked to the reader in, and watched. */
-const minutesMax = 10;
-const addressMax = 126;
+const minutesMax = commissionMsMax / 60_000;
 /** Those of the standard (SIA OSDP 2.2, 5.1). */
 const baudRates = [9_600, 19_200, 38_400, 57_600, 115_200, 230_400];
 const lookMs = 500;

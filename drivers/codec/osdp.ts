@@ -8,8 +8,9 @@ import { checksumOf, crcOf, PartChecks } from "./osdp-check.ts";
 const START = 0x53;
 /** Drives the line to its idle state before a frame; belongs to none. */
 export const MARK = 0xff;
-/** The address that every PD takes, and the highest. */
+/** The address that every PD takes, and above the highest that one may have. */
 export const EVERYBODY = 0x7f;
+export const addressMax = EVERYBODY - 1;
 const REPLY_BIT = 0x80;
 const CRC_BIT = 0x04;
 const SECURITY_BIT = 0x08;
