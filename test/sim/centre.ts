@@ -22,6 +22,11 @@ const PLACE: Place = {
 /** With these a change is a delta, however short the list. */
 const DELTA_LIMITS = { wholeBytesMin: 0, deltaBytesMax: 1_000_000, deltaShareMax: 1_000 };
 
+/** What was published by the same steps before: signing it again would take most of a short life's time. */
+export type Published = Map<string, { disk: SimDisk; revision: number }>;
+/** Longer rows of steps are hardly ever taken twice. */
+const SHARED_STEPS_MAX = 3;
+
 /** What a list may say of a card; null: it is not on it. */
 export type Standing = Status | null;
 
@@ -29,34 +34,29 @@ export class SimCentre {
   /** The newest one that is published. */
   revision = 0;
   readonly #feed: SimFeed;
-  readonly #disk = new SimDisk();
-  readonly #world: CentreWorld;
+  readonly #clock: SimClock;
+  readonly #published: Published;
+  readonly #steps: string[] = [];
+  #disk = new SimDisk();
   /** What became of each card, at which revision, oldest first. */
   readonly #standings = new Map<string, { revision: number; standing: Standing }[]>();
 
-  constructor(feed: SimFeed, clock: SimClock) {
+  constructor(feed: SimFeed, clock: SimClock, published: Published = new Map()) {
     this.#feed = feed;
-    const random = new SimRandom("centre");
-    const files = createFiles(this.#disk, random);
-    this.#world = {
-      clock,
-      random,
-      files,
-      keyFiles: files,
-      openDirectory: (dir) => this.#source(dir),
-      lock: async () => ({ release: async () => undefined }),
-    };
+    this.#clock = clock;
+    this.#published = published;
   }
 
   /** The first list: `cards`, at revision 1. */
   async open(cards: readonly CardRow[]): Promise<void> {
-    await this.#world.files.makeDirs("/centre");
-    await initFeed(PLACE, "id06", this.#world);
-    const options = { allowChange: 0, dryRun: false };
-    const { to } = await publishCards(PLACE, cardRows(cards), options, this.#world, () => undefined);
-    this.revision = to;
-    for (const { number, status } of cards) this.#standings.set(number, [{ revision: to, standing: status }]);
-    this.#hand();
+    await this.#step("open", async (world) => {
+      await world.files.makeDirs("/centre");
+      await initFeed(PLACE, "id06", world);
+      const options = { allowChange: 0, dryRun: false };
+      return (await publishCards(PLACE, cardRows(cards), options, world, () => undefined)).to;
+    });
+    for (const { number, status } of cards)
+      this.#standings.set(number, [{ revision: this.revision, standing: status }]);
   }
 
   /** Sets one card, as a delta or by a whole list; false where a card of that standing cannot be set so any more. */
@@ -65,18 +65,20 @@ export class SimCentre {
     const isFinal = before === null || before === "terminated" || before === "superseded";
     if (isFinal || before === status) return false;
     const limits = how === "delta" ? [DELTA_LIMITS] : [];
-    const { to } = await setCard(PLACE, card, { status }, this.#world, () => undefined, ...limits);
-    this.revision = to;
+    await this.#step(`${card} ${status} ${how}`, async (world) => {
+      return (await setCard(PLACE, card, { status }, world, () => undefined, ...limits)).to;
+    });
     const standing = status === "removed" ? null : status;
-    this.#standings.get(card)?.push({ revision: to, standing });
-    this.#hand();
+    this.#standings.get(card)?.push({ revision: this.revision, standing });
     return true;
   }
 
   /** New expiry, as a timer at the centre gives it every day. */
   async refresh(): Promise<void> {
-    await refreshFeed(PLACE, this.#world, () => undefined);
-    this.#hand();
+    await this.#step("refresh", async (world) => {
+      await refreshFeed(PLACE, world, () => undefined);
+      return this.revision;
+    });
   }
 
   /** What revision `revision` says of a card. */
@@ -85,13 +87,38 @@ export class SimCentre {
     return known.findLast((entry) => entry.revision <= revision)?.standing ?? null;
   }
 
-  #hand(): void {
+  /** `act` publishes and gives the revision that is the newest then. */
+  async #step(name: string, act: (world: CentreWorld) => Promise<number>): Promise<void> {
+    this.#steps.push(name);
+    const key = this.#steps.slice(0, SHARED_STEPS_MAX + 1).join("\n");
+    const before = this.#published.get(key);
+    if (before !== undefined) {
+      this.#disk = before.disk.crash("keep");
+      this.revision = before.revision;
+    } else {
+      this.revision = await act(this.#world());
+      if (this.#steps.length <= SHARED_STEPS_MAX)
+        this.#published.set(key, { disk: this.#disk.crash("keep"), revision: this.revision });
+    }
     const files = new Map<string, Uint8Array>();
     for (const path of this.#disk.paths()) {
       if (!path.startsWith(`${FEED_DIR}/`)) continue;
       files.set(path.slice(FEED_DIR.length + 1), this.#disk.seen(path) ?? new Uint8Array());
     }
     this.#feed.publish(files);
+  }
+
+  #world(): CentreWorld {
+    const random = new SimRandom(`centre ${this.#steps.length}`);
+    const files = createFiles(this.#disk, random);
+    return {
+      clock: this.#clock,
+      random,
+      files,
+      keyFiles: files,
+      openDirectory: (dir) => this.#source(dir),
+      lock: async () => ({ release: async () => undefined }),
+    };
   }
 
   #source(dir: string): FeedSource {

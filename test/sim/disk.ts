@@ -56,7 +56,7 @@ export class SimDisk implements Disk {
   readonly #random: SimRandom;
   readonly #root: DirectoryNode;
   #ios = 0;
-  #cutAt: { count: number; then: () => void } | null = null;
+  #cutAt: { count: number; then: (io: Io) => void } | null = null;
   #isOff = false;
 
   constructor(options: SimDiskOptions = {}, root: DirectoryNode = new DirectoryNode()) {
@@ -79,7 +79,7 @@ export class SimDisk implements Disk {
   }
 
   /** Cuts the power in call `count`: it may have had its effect, but nobody ever hears of it. */
-  cutAt(count: number, then: () => void = () => undefined): void {
+  cutAt(count: number, then: (io: Io) => void = () => undefined): void {
     this.#cutAt = { count, then };
   }
 
@@ -317,7 +317,7 @@ export class SimDisk implements Disk {
     trace?.(`disk ${io.count} ${kind} ${path}${outcome}`);
     if (this.#cutAt?.count === io.count) {
       this.#isOff = true;
-      this.#cutAt.then();
+      this.#cutAt.then(io);
     }
     return new Promise((resolve, reject) => {
       const answer = () => {

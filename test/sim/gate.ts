@@ -24,6 +24,8 @@ import {
   LINES,
   PULSE_MS,
   ROOT,
+  type Room,
+  roomOf,
   type SiteOptions,
   settingsOf,
 } from "./site.ts";
@@ -36,6 +38,9 @@ const SITE_CARDS = CARDS.slice(0, 6);
 /** The last ones may be terminated or removed, which is for ever. */
 const MORTAL_CARDS = CARDS.slice(30);
 
+/** What a clean stop may take: a disk that does not answer is waited for, and the broker (daemon/house.ts). */
+const STOP_MS_MAX = 60_000;
+
 /** Changes the ports of a life before the house is built on them: how a bug is planted. */
 export type Plant = (ports: HousePorts, machine: Machine) => HousePorts;
 
@@ -43,10 +48,11 @@ export class SimGate {
   readonly world: SimWorld;
   readonly centre: SimCentre;
   readonly judge: Judge;
+  /** Disk calls in which the power went, by what the file belongs to. */
+  readonly cuts = new Map<Room, number>();
   readonly #plant: Plant;
   readonly #options: SiteOptions;
   #house: House | null = null;
-  #starting: Promise<void> = Promise.resolve();
   #life = 0;
   readonly #site = new SiteChanges();
   /** Pulses that somebody has made up his mind about, by access point. */
@@ -58,7 +64,7 @@ export class SimGate {
     this.world = new SimWorld({ seed });
     this.#plant = plant;
     this.#options = options;
-    this.centre = new SimCentre(this.world.feed, this.world.clock);
+    this.centre = new SimCentre(this.world.feed, this.world.clock, options.published);
     this.judge = new Judge(this.world, this.centre, {
       journalDir: JOURNAL,
       cursorPath: CURSOR,
@@ -99,7 +105,7 @@ export class SimGate {
       ),
     );
     // Before it has started nobody can reach it.
-    this.#starting = house.start().then(() => {
+    house.start().then(() => {
       this.#house = house;
       this.#judged(() => this.judge.lifeHasStarted(house.status().list.revision));
     });
@@ -127,16 +133,25 @@ export class SimGate {
   /** In the `count`th disk call from now on. */
   powerCutAtIo(count: number, policy: CrashPolicy): void {
     const { disk } = this.world;
-    disk.cutAt(disk.ios + count, () => {
+    disk.cutAt(disk.ios + count, ({ path }) => {
+      const room = roomOf(path);
+      this.cuts.set(room, (this.cuts.get(room) ?? 0) + 1);
       this.#judged(() => this.judge.lifeEnds());
       this.world.powerCut(policy);
     });
   }
 
+  /** Stops it as a person does, unless the power goes meanwhile. */
   async stop(): Promise<void> {
-    await this.#starting;
-    const stopping = this.#house?.stop() ?? Promise.resolve();
-    await this.#runToEnd(stopping, 60_000);
+    if (this.#house === null) return;
+    let isDone = false;
+    this.#house.stop().then(() => {
+      isDone = true;
+    });
+    for (let waitedMs = 0; !isDone && this.world.machine !== null; waitedMs += 10) {
+      if (waitedMs > STOP_MS_MAX) throw new Violation(`not stopped within ${STOP_MS_MAX} ms`);
+      await this.world.advance(10);
+    }
   }
 
   #portsOf(machine: Machine, house: () => House): HousePorts {
@@ -221,7 +236,10 @@ export class SimGate {
 
   /** The site changes its own list, the centre the cards'. */
   async #change(random: SimRandom): Promise<void> {
-    if (this.#house !== null && random.chance(0.3)) this.siteChange(random.pick(SITE_CARDS).number, random);
+    if (random.chance(0.3)) {
+      const card = random.pick(SITE_CARDS).number;
+      this.siteChange(card, random.chance(0.6) ? "site-blocked" : "site-unblocked");
+    }
     if (!random.chance(0.15)) return;
     const isMortal = random.chance(0.2);
     const card = random.pick(isMortal ? MORTAL_CARDS : CARDS).number;
@@ -238,8 +256,8 @@ export class SimGate {
     this.#house?.refresh();
   }
 
-  siteChange(card: string, random: SimRandom): void {
-    if (this.#house !== null) this.#site.change(this.#house, card, random, (line) => this.world.note(line));
+  siteChange(card: string, event: "site-blocked" | "site-unblocked"): void {
+    if (this.#house !== null) this.#site.change(this.#house, card, event, (line) => this.world.note(line));
   }
 
   /** Most who are let in go through, some climb over, and some press the button. */
@@ -268,8 +286,7 @@ export class SimGate {
   async checkWhole(): Promise<void> {
     this.check();
     const files = createFiles(this.world.disk, new SimRandom(0));
-    const verifying = verifyJournal(files, JOURNAL, () => undefined);
-    const [fault] = (await this.#runToEnd(verifying, 3_600_000)).faults;
+    const [fault] = (await this.#whileTimePasses(verifyJournal(files, JOURNAL, () => undefined))).faults;
     if (fault !== undefined) throw new Violation(`journal: ${JSON.stringify(fault)}`);
     const lines = [...linesIn(this.world.disk, JOURNAL, "seen").values()];
     const headSeq = lines.at(-1)?.seq ?? 0;
@@ -281,13 +298,12 @@ export class SimGate {
     if (passage !== null) throw new Violation(passage);
   }
 
-  async #runToEnd<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  async #whileTimePasses<T>(work: Promise<T>): Promise<T> {
     let isDone = false;
     const done = work.finally(() => {
       isDone = true;
     });
-    for (let waitedMs = 0; !isDone && waitedMs < limitMs; waitedMs += 10) await this.world.advance(10);
-    if (!isDone) throw new Violation(`not done within ${limitMs} ms`);
+    while (!isDone) await this.world.advance(10);
     return done;
   }
 }

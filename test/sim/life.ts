@@ -1,6 +1,7 @@
 /** A minute of a stormy site from one seed, with lives cut short; then calm, and everything must be whole. */
 import { type Plant, SimGate } from "./gate.ts";
 import { SimRandom } from "./random.ts";
+import type { SiteOptions } from "./site.ts";
 import { TROUBLES } from "./storm.ts";
 import { Violation } from "./violation.ts";
 
@@ -11,13 +12,14 @@ const CUTS = 0.06;
 const IOS_AHEAD_MAX = 60;
 
 export interface LiveOptions {
+  site?: SiteOptions;
   plant?: Plant;
   prepare?: (gate: SimGate) => void;
 }
 
 /** The trace. Rejects with a `Violation` that says how to see it again. */
-export async function live(seed: number, { plant, prepare }: LiveOptions = {}): Promise<string[]> {
-  const gate = new SimGate(seed, plant);
+export async function live(seed: number, { plant, prepare, site }: LiveOptions = {}): Promise<string[]> {
+  const gate = new SimGate(seed, plant, site);
   prepare?.(gate);
   try {
     await storm(gate, new SimRandom(`life ${seed}`));

@@ -1,7 +1,6 @@
 /** The site's own list in a storm: changes through the house, and what may be decided after their answers. */
 import type { Decision } from "../../daemon/decide.ts";
 import type { House } from "../../daemon/house.ts";
-import type { SimRandom } from "./random.ts";
 
 /** From its answer on a change is what holds; before it, and after a crash before it, either may be. */
 type Standing = "blocked" | "free" | "either";
@@ -15,8 +14,12 @@ export class SiteChanges {
   fault: string | null = null;
 
   /** Blocks a card or takes its block back, one change a card at a time. */
-  change(house: House, card: string, random: SimRandom, note: (line: string) => void): void {
-    const event = random.chance(0.6) ? "site-blocked" : "site-unblocked";
+  change(
+    house: House,
+    card: string,
+    event: "site-blocked" | "site-unblocked",
+    note: (line: string) => void,
+  ): void {
     if (this.#asked.has(card)) return;
     const life = this.#life;
     const before = this.#standing.get(card) ?? "free";

@@ -3,6 +3,7 @@ import type { AccessPointSettings } from "../../daemon/gateway.ts";
 import type { HouseSettings } from "../../daemon/house.ts";
 import { unpackNumber } from "../../sync/card.ts";
 import type { CardRow } from "../../sync/publish-csv.ts";
+import type { Published } from "./centre.ts";
 
 const DATA = "/data";
 export const JOURNAL = `${DATA}/journal`;
@@ -18,6 +19,16 @@ export const CARDS: readonly CardRow[] = Array.from({ length: 40 }, (_, index) =
   validUntilDay: null,
   tokens: [],
 }));
+
+/** What a file of the gateway belongs to. */
+export type Room = "journal" | "outbox" | "card list" | "site list" | "other";
+
+export function roomOf(path: string): Room {
+  if (path.startsWith(JOURNAL)) return "journal";
+  if (path.startsWith(CURSOR)) return "outbox";
+  if (path.startsWith(`${DATA}/cards`)) return "card list";
+  return path.startsWith(`${DATA}/site-list`) ? "site list" : "other";
+}
 
 /** Readers on a serial line; the others hand over readings. */
 export const LINES: readonly string[] = ["in-1", "side-2"];
@@ -64,8 +75,9 @@ export const ACCESS_POINTS: readonly AccessPointSettings[] = [
   },
 ];
 
-/** `forgets`: what has been judged is not kept, so that a run may last. */
+/** `forgets`: what has been judged is not kept, so that a run may last. `published`: what other gates' centres have signed. */
 export interface SiteOptions {
+  published?: Published;
   forgets?: boolean;
   refreshSeconds?: number;
   journalBytesMax?: number;
