@@ -40,18 +40,24 @@ export function runCommand(): Command {
     });
 }
 
-/** Resolves at a signal, or when an invariant broke: then the relays are released, and the process ends in time. */
+/**
+ * Resolves at a signal, or when an invariant broke: then the relays are released, and the process ends in time. What is broken often
+ * breaks again meanwhile, and must not end it before they are.
+ */
 export function untilTold(broke: (error: unknown) => void): Promise<"SIGTERM" | "SIGINT" | "broken"> {
   return new Promise((told) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told(signal));
+    let isBroken = false;
     const end = (error: unknown): void => {
+      if (isBroken) return;
+      isBroken = true;
       broke(error);
       // Also where nothing waits to be told yet and the process ends by itself: a service manager must not take it for a clean stop.
       process.exitCode = 1;
       setTimeout(() => process.exit(1), LAST_RELEASE_MS).unref();
       told("broken");
     };
-    process.once("uncaughtException", end);
-    process.once("unhandledRejection", end);
+    process.on("uncaughtException", end);
+    process.on("unhandledRejection", end);
   });
 }
