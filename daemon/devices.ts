@@ -53,11 +53,13 @@ export class Devices {
     await Promise.all([...this.#readers.values()].map((reader) => reader.start()));
   }
 
-  /** Safe at any time; resolves when every relay is released. */
+  /**
+   * Safe at any time; resolves when every relay is released. All at once, readers first: none takes a card from now on, and no relay
+   * waits for a reader that takes its time to go.
+   */
   async stop(): Promise<void> {
-    await Promise.all([...this.#readers.values()].map((reader) => reader.stop()));
-    await Promise.all(this.#inputs.map((input) => input.stop()));
-    await Promise.all([...this.relays.values()].map((relay) => relay.stop()));
+    const all = [...this.#readers.values(), ...this.#inputs, ...this.relays.values()];
+    await Promise.all(all.map((device) => device.stop()));
   }
 
   reader(id: string): Reader | undefined {
