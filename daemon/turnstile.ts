@@ -236,8 +236,10 @@ export class Turnstile {
       case "request-to-exit":
         return active ? this.#requested(stamp) : undefined;
       case "tamper":
+        // What is only counted is not logged either: a contact that chatters must fill no disk.
+        if (!this.#noise.tamper.admit()) return;
         if (active) this.#rooms.log.warn("tamper", { accessPoint: this.#settings.id });
-        if (this.#noise.tamper.admit()) this.#note("tamper", stamp, { active });
+        this.#note("tamper", stamp, { active });
     }
   }
 
@@ -247,8 +249,9 @@ export class Turnstile {
     const asker = ticket === null ? undefined : this.#asking.get(ticket);
     if (ticket !== null) this.#asking.delete(ticket);
     if (asker !== undefined) return void this.#write("passed", asker, {}, stamp);
+    if (!this.#noise.passage.admit()) return;
     this.#rooms.log.warn("passed without a grant", { accessPoint: this.#settings.id });
-    if (this.#noise.passage.admit()) this.#write("passed-without-grant", null, {}, stamp);
+    this.#write("passed-without-grant", null, {}, stamp);
   }
 
   /** Journaled like a grant, and before anything moves. */

@@ -173,6 +173,7 @@ describe("without a grant", () => {
     const events = bench.dataOf("passage");
     expect(events).toHaveLength(11);
     expect(events[10]).toMatchObject({ event: "passed-without-grant", count: 990 });
+    expect(warnings(bench)).toHaveLength(10);
   });
 });
 
@@ -245,6 +246,15 @@ describe("the contacts themselves", () => {
       { accessPoint: GATE, active: false },
     ]);
     expect(warnings(bench).map(({ message }) => message)).toEqual(["tamper"]);
+  });
+
+  test("that chatter are logged no more often than they are written down", async () => {
+    const bench = gate();
+    const tamper = bench.gateway.inputEvents(GATE, "tamper");
+    tamper.up({});
+    for (let move = 0; move < 1_000; move += 1) tamper.changed(move % 2 === 0, bench.stamp());
+    expect(warnings(bench)).toHaveLength(5);
+    expect(bench.dataOf("gateway")).toHaveLength(10);
   });
 
   test("are shown as they stand, and missed when they are gone", async () => {
