@@ -36,6 +36,11 @@ export async function openPcscProcess(
     stdio: ["pipe", "ignore", "ignore", "pipe"],
     env: { ...process.env, PCSCLITE_CSOCK_NAME: socketPath, UV_THREADPOOL_SIZE: String(threads) },
   });
+  if (child.pid === undefined) {
+    // No pipes either, where files have run out.
+    const [error] = (await once(child, "error")) as [Error];
+    throw new Error(`the PC/SC process cannot be started: ${error.message}`);
+  }
   const stdin = child.stdio[0] as Writable;
   const out = child.stdio[3] as Duplex;
   let isClosed = false;
