@@ -1,5 +1,5 @@
 /**
- * Readers and relays: whether each is there, by what name, and open to the gateway. Of a running gateway its own word is
+ * Readers, relays and contacts: whether each is there, by what name, and open to the gateway. Of a running gateway its own word is
  * taken, and the port is left alone: a second program on it would steal bytes.
  */
 import { basename, dirname } from "node:path";
@@ -16,6 +16,7 @@ export type Place =
   | { kind: "tcp"; address: string }
   | { kind: "usb"; vendorId: number; productId: number }
   | { kind: "pcsc"; name: string }
+  /** `chip`: its device file. */
   | { kind: "gpio"; chip: string }
   | { kind: "none"; what: string };
 
@@ -80,12 +81,7 @@ async function lookAtPlace({ subject, place }: DeviceUse, world: DeviceWorld): P
     case "pcsc":
       return lookAtCardReader(subject, place.name, world.machine);
     case "gpio":
-      return lookAtNode(
-        subject,
-        place.chip,
-        world,
-        "is this a machine with GPIO lines, and is its driver loaded?",
-      );
+      return lookAtNode(subject, place.chip, world, await otherChips(world.machine));
     case "none":
       return [ok(subject, place.what)];
   }
@@ -124,6 +120,13 @@ async function lookAtNode(
       `sudo usermod -aG ${group} ${account.name}, then start the gateway anew`,
     ),
   ];
+}
+
+async function otherChips(machine: Machine): Promise<string> {
+  const chips = (await machine.names("/dev")).filter((name) => /^gpiochip\d+$/.test(name));
+  return chips.length === 0
+    ? "use another driver: this machine shows no GPIO lines"
+    : `write another chip; there are: ${chips.join(", ")}`;
 }
 
 /** Everything that has a lasting name, and what has none. */

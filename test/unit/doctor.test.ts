@@ -132,6 +132,19 @@ test("what the running gateway says of a device is believed, and its port left a
   );
 });
 
+test("a GPIO chip that is there, and one that is not, with those that are", async () => {
+  const place: Place = { kind: "gpio", chip: "/dev/gpiochip4" };
+  const chip = { kind: "device", mode: 0o660, gid: 997 } as const;
+  const machine = { ...PI, ...IN_DIALOUT };
+  expect(told(await lookAt(place, { ...machine, "/dev/gpiochip4": chip }))).toEqual(["ok"]);
+  expect(told(await lookAt(place, { ...machine, "/dev/gpiochip0": chip }))).toEqual([
+    "wrong: /dev/gpiochip4 is not there -> write another chip; there are: gpiochip0",
+  ]);
+  expect(told(await lookAt(place, machine))).toEqual([
+    "wrong: /dev/gpiochip4 is not there -> use another driver: this machine shows no GPIO lines",
+  ]);
+});
+
 const USB = {
   "/sys/bus/usb/devices/1-1.2/idVendor": { text: "08ff\n" },
   "/sys/bus/usb/devices/1-1.2/idProduct": { text: "0009\n" },
