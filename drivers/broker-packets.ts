@@ -1,7 +1,7 @@
 /**
  * What MQTT's packets may hold, said before they are sent and asked of those that come. Pure.
  */
-import type { IConnackPacket, Packet } from "mqtt";
+import type { IConnackPacket } from "mqtt";
 import type { BrokerSession, Message } from "./ports.ts";
 
 export type Protocol = BrokerSession["protocol"];
@@ -14,29 +14,15 @@ const packetBytesOfMqtt = 268_435_460;
 
 const topicBytesMax = 65_535;
 
+/** DISCONNECT, normal, on both versions: the will is not sent. */
+export const DISCONNECT = Uint8Array.of(0xe0, 0x00);
+
 /** What the broker takes (MQTT 5, sections 3.2.2.3.3 and 3.2.2.3.6). */
 export function limitsOf(protocol: Protocol, { properties }: IConnackPacket) {
   return {
     receiveMaximum: properties?.receiveMaximum ?? receiveMaximumUnsaid[protocol],
     maximumPacketSizeBytes: properties?.maximumPacketSize ?? packetBytesOfMqtt,
   };
-}
-
-/** All that a broker has to say to a client that publishes and subscribes with QoS 1. */
-export function isExpected(packet: Packet): boolean {
-  switch (packet.cmd) {
-    case "connack":
-    case "pingresp":
-    case "disconnect":
-      return true;
-    case "puback":
-    case "suback":
-      return packet.messageId !== undefined;
-    case "publish":
-      return packet.qos !== 2;
-    default:
-      return false;
-  }
 }
 
 /**

@@ -7,9 +7,10 @@ import type { Socket } from "node:net";
 import type { IClientOptions, IConnackPacket, IPublishPacket, MqttClient } from "mqtt";
 import type { LossCause } from "./broker-backoff.ts";
 import type { Door } from "./broker-dial.ts";
+import { guardPackets, packetBytesMax, receivedBytesMax } from "./broker-guard.ts";
 import {
   contentTypeProperty,
-  isExpected,
+  DISCONNECT,
   limitsOf,
   type Protocol,
   publishFault,
@@ -25,9 +26,6 @@ export const keepaliveSeconds = 15;
 /** The port's promise. A broker that keeps one message that long holds up all behind it: the connection is given up. */
 export const acknowledgeMsMax = 10_000;
 
-/** What we take from a subscription: commands and announcements are a few hundred bytes. */
-export const receivedBytesMax = 64 * 1024;
-
 /**
  * A site gets a few commands and announcements a minute. So many at once are let pass, and so many a second for ever; a
  * broker that sends more, or lets somebody, would keep a small machine busy with nothing else: it is left for a while.
@@ -35,15 +33,9 @@ export const receivedBytesMax = 64 * 1024;
 export const receivedAtOnceMax = 1_000;
 export const receivedPerSecondMax = 100;
 
-/** What we hold of a packet that is not complete yet. MQTT 5 brokers are told, others are left when they pass it. */
-export const packetBytesMax = 256 * 1024;
-
 /** Of `stop`'s 2 s: for the last message, and for the broker to close its end. */
 export const lastMessageMsMax = 1_200;
 export const farewellMsMax = 500;
-
-/** DISCONNECT, normal, on both versions: the will is not sent. */
-const DISCONNECT = Uint8Array.of(0xe0, 0x00);
 
 export interface SessionSettings {
   clientId: string;
@@ -146,7 +138,15 @@ export class Session {
         versionRefused: true,
       }),
     );
-    this.#guardPackets(client);
+    client.on("packetreceive", (packet) => {
+      if (packet.cmd === "connack") shortenKeepalive(packet, keepaliveSeconds);
+    });
+    guardPackets(
+      client,
+      socket,
+      (why) => this.#finish(why),
+      () => this.#end !== null,
+    );
     if (signal.aborted) onAbort();
     return opened;
   }
@@ -297,29 +297,6 @@ export class Session {
     // A broker of 3.1.1 may reset on a CONNECT of MQTT 5, or answer in a way that MQTT 5 cannot read.
     const versionRefused = code === undefined || code === "ECONNRESET" || code === "EPIPE";
     this.#finish(errorWord(error, this.#door.host), { versionRefused });
-  }
-
-  /**
-   * MQTT.js trusts its broker: it holds up to 256 MB of an unfinished packet, keeps messages of QoS 2 that nobody
-   * asked for, and throws where nobody can catch it on a PUBREL without an identifier.
-   */
-  #guardPackets(client: MqttClient): void {
-    let unfinishedBytes = 0;
-    client.on("packetreceive", (packet) => {
-      unfinishedBytes = 0;
-      if (this.#end === null && isExpected(packet)) {
-        if (packet.cmd === "connack") shortenKeepalive(packet, keepaliveSeconds);
-        return;
-      }
-      this.#finish(`the broker sent a packet that nobody asked for (${packet.cmd})`);
-      // MQTT.js passes over what it does not know.
-      (packet as { cmd: string }).cmd = "ignored";
-    });
-    this.#socket.on("data", (bytes: Buffer) => {
-      unfinishedBytes += bytes.length;
-      if (unfinishedBytes > packetBytesMax)
-        this.#finish("the broker sent a packet that is too long for a gateway");
-    });
   }
 
   #watchIn(delayMs: number): Timer {

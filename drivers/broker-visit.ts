@@ -5,7 +5,8 @@
 import type { Socket } from "node:net";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { type BrokerTls, type Door, dial, parseDoor } from "./broker-dial.ts";
-import { contentTypeProperty, isExpected, type Protocol } from "./broker-packets.ts";
+import { guardPackets, packetBytesMax, receivedBytesMax } from "./broker-guard.ts";
+import { contentTypeProperty, DISCONNECT, type Protocol } from "./broker-packets.ts";
 import { connectRefusal, errorWord, reasonWord, refusesVersion } from "./broker-words.ts";
 import type { Clock, Message, PublishOutcome } from "./ports.ts";
 import { within } from "./within.ts";
@@ -15,14 +16,6 @@ const answerMsMax = 10_000;
 
 /** A broker that does not close its end is left alone with it. */
 const farewellMsMax = 500;
-
-/** The longest message that is taken: states are a few hundred bytes. */
-const receivedBytesMax = 64 * 1024;
-
-/** What is held of a packet that is not complete yet. */
-const packetBytesMax = 256 * 1024;
-
-const DISCONNECT = Uint8Array.of(0xe0, 0x00);
 
 export interface VisitSettings {
   /** `mqtt://host[:port]` or `mqtts://host[:port]`. */
@@ -100,7 +93,7 @@ function greet(
 ): Promise<Opened> {
   // MQTT.js is given the socket and no means to make another.
   const client = new mqtt.MqttClient(() => socket, optionsOf(settings, protocol));
-  guardPackets(client, socket);
+  guardPackets(client, socket, (why) => socket.destroy(new Error(why)));
   return new Promise((resolve) => {
     const fail = (why: string, versionRefused = false) => {
       socket.destroy();
@@ -142,22 +135,6 @@ function optionsOf({ clientId, username, password }: VisitSettings, protocol: Pr
     log: () => {},
     ...(protocol === "5.0" ? { properties: { maximumPacketSize: packetBytesMax } } : {}),
   };
-}
-
-/** MQTT.js trusts its broker: it would hold 256 MB of an unfinished packet, and throws on some that nobody asked for. */
-function guardPackets(client: MqttClient, socket: Socket): void {
-  let unfinishedBytes = 0;
-  client.on("packetreceive", (packet) => {
-    unfinishedBytes = 0;
-    if (isExpected(packet)) return;
-    socket.destroy(new Error(`the broker sent a packet that nobody asked for (${packet.cmd})`));
-    (packet as { cmd: string }).cmd = "ignored";
-  });
-  socket.on("data", (bytes: Buffer) => {
-    unfinishedBytes += bytes.length;
-    if (unfinishedBytes > packetBytesMax)
-      socket.destroy(new Error("the broker sent a packet that is too long"));
-  });
 }
 
 function visitOf(client: MqttClient, protocol: Protocol, socket: Socket, clock: Clock): Visit {
