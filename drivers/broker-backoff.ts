@@ -25,7 +25,7 @@ export const takeoverForgottenAfterMs = 2 * takenOverPauseMsMax;
  */
 export const wordlessLossesMax = 5;
 export const wordlessLifeMsMax = 60_000;
-export const wordlessPauseMsMax = 60_000;
+const wordlessPauseMsMax = 60_000;
 
 /** `taken-over`: the broker said so. `wordless`: the broker closed and did not say why. */
 export type LossCause = "taken-over" | "wordless" | "other";

@@ -24,18 +24,18 @@ import { within } from "./within.ts";
 export const keepaliveSeconds = 15;
 
 /** The port's promise. A broker that keeps one message that long holds up all behind it: the connection is given up. */
-export const acknowledgeMsMax = 10_000;
+const acknowledgeMsMax = 10_000;
 
 /**
  * A site gets a few commands and announcements a minute. So many at once are let pass, and so many a second for ever; a
  * broker that sends more, or lets somebody, would keep a small machine busy with nothing else: it is left for a while.
  */
 export const receivedAtOnceMax = 1_000;
-export const receivedPerSecondMax = 100;
+const receivedPerSecondMax = 100;
 
 /** Of `stop`'s 2 s: for the last message, and for the broker to close its end. */
-export const lastMessageMsMax = 1_200;
-export const farewellMsMax = 500;
+const lastMessageMsMax = 1_200;
+const farewellMsMax = 500;
 
 export interface SessionSettings {
   clientId: string;

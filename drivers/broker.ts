@@ -19,7 +19,7 @@ import type {
 } from "./ports.ts";
 
 /** From the look-up of the name to the broker's CONNACK, each time. */
-export const connectMsMax = 10_000;
+const connectMsMax = 10_000;
 
 /** A broker that had no MQTT 5 is asked for it again at a reconnection after this: it may have been replaced. */
 export const fiveAgainMs = 600_000;

@@ -11,7 +11,7 @@ import { wordsOf } from "./words.ts";
 /** A command that takes longer is no answer; on the slowest board they take some 20 ms. */
 const commandMsMax = 1_000;
 /** Version 1 says nothing when it has a line: one that could not have it has ended by then. */
-export const takenMs = 100;
+const takenMs = 100;
 
 /** `activeLow`: the low level is the active one. */
 export interface GpioLine {

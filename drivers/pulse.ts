@@ -8,7 +8,7 @@ import { type Device, Supervisor } from "./supervise.ts";
 import { wordsOf } from "./words.ts";
 
 /** The longest pulse a configuration may ask for. */
-export const pulseMsMax = 10_000;
+const pulseMsMax = 10_000;
 /** A release that was not taken is tried again after this, then twice that, up to the next. */
 const releaseRetryMsMin = 50;
 const releaseRetryMsMax = 500;

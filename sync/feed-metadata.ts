@@ -40,10 +40,10 @@ export const documentBytesMax: Record<RoleName, number> = {
 };
 
 /** Keys, files or targets in one file. The models copy what they have for each one more, so a feed may not have many. */
-export const entriesMax = 500;
+const entriesMax = 500;
 
 /** Largest target we would ever fetch: some ten times a whole list of ten million cards. */
-export const targetBytesMax = 2 * 1024 ** 3;
+const targetBytesMax = 2 * 1024 ** 3;
 
 // biome-ignore lint/suspicious/noExplicitAny: the models take any JSON object and check it themselves.
 type Json = any;

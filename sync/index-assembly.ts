@@ -9,7 +9,7 @@ import { NumberTable, planPages } from "./index-numbers.ts";
 import { fillTokens, TokenTable, type TokenWalk } from "./index-tokens.ts";
 
 /** Standings are numbered in 16 bits; a list has some thousands of them, one for each day and status. */
-export const STANDINGS_MAX = 65_536;
+const STANDINGS_MAX = 65_536;
 const ISSUERS = 26 * 26;
 const ISSUER_NUMBERS = 1e10;
 

@@ -7,7 +7,7 @@ import { isFinal, mayBecome, STATUSES } from "./card.ts";
 
 const GONE = STATUSES.length;
 /** In the place of a final status: there was none. */
-export const NOTHING_REMEMBERED = -1;
+const NOTHING_REMEMBERED = -1;
 
 /** `status`: a place in `STATUSES`; `day`: days since 1970-01-01, or -1 for no end. */
 export function packStanding(status: number, day: number): number {

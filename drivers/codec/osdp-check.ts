@@ -13,7 +13,7 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** The CRC's register after one more byte. */
-export function crcStep(register: number, byte: number): number {
+function crcStep(register: number, byte: number): number {
   return ((register << 8) & 0xffff) ^ TABLE[(register >> 8) ^ byte]!;
 }
 

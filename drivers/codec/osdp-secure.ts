@@ -6,7 +6,7 @@
 import { createCipheriv, createDecipheriv, timingSafeEqual } from "node:crypto";
 import { encodeFrame, type Frame, type ReceivedFrame, SECURITY } from "./osdp.ts";
 
-export const keyBytes = 16;
+const keyBytes = 16;
 export const randomBytes = 8;
 const blockBytes = 16;
 /** Ends encrypted data, and data that fills no whole block for a MAC; zeros follow. */

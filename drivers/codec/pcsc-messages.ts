@@ -11,7 +11,7 @@ const textCharsMax = 512;
 export const answerBytesMax = 258;
 
 /** How far a presentation got that led to no answer. `unseen`: it was over before the process had heard of it. */
-export const STEPS = ["unseen", "connect", "ask"] as const;
+const STEPS = ["unseen", "connect", "ask"] as const;
 export type PcscStep = (typeof STEPS)[number];
 
 /** From the process. Bytes are hex. A presentation is `card`, `asked`, then `answer` or `failed`, and `left` in the end. */

@@ -17,7 +17,7 @@ export type Token =
   | { kind: "refused"; why: string };
 
 /** Ten bytes are 25 decimal digits, or 20 hex digits with separators and `0x`; the rest is room for zeros. */
-export const tokenCharactersMax = 64;
+const tokenCharactersMax = 64;
 
 /** Single, double and triple size (ISO/IEC 14443-3, table 7). */
 const WHOLE_BYTES = [4, 7, 10];
