@@ -26,16 +26,14 @@ import { RESUME_LINES, resume } from "./resume.ts";
 import { Scribe } from "./scribe.ts";
 import { type SiteAnswer, SiteDesk, type SiteRequest } from "./site-desk.ts";
 import { createSiteTime } from "./site-time.ts";
-import { type BrokerStatus, listStatus, type Status } from "./status.ts";
+import { listStatus, type Status } from "./status.ts";
 import { hashToken, tokenKey } from "./token-key.ts";
+import { Uplink } from "./uplink.ts";
 import { wordsOf } from "./words.ts";
 
 /** Its tail is read in a tenth of a second at start, and 512 of them hold the default `maxBytes`. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
 const DAY_MS = 24 * 3_600_000;
-/** How long a clean stop waits for the last events to be acknowledged. */
-const LAST_EVENTS_MS = 1_000;
-const LAST_EVENTS_LOOK_MS = 10;
 
 export interface HouseSettings {
   gateway: string;
@@ -98,9 +96,7 @@ export class House {
   readonly #topics: Topics;
   readonly #sender: Sender;
   readonly #since: string;
-  readonly #offline: Message;
-  readonly #broker: Broker | null;
-  readonly #brokerStatus: BrokerStatus;
+  readonly #uplink: Uplink;
   readonly #gateway: Gateway;
   readonly #journal: Journal;
   readonly #outbox: Outbox;
@@ -121,20 +117,22 @@ export class House {
     this.#sender = { gateway, site };
     this.#since = new Date(clock.wallMs()).toISOString();
     this.#topics = topicsOf({ prefix, site, gateway, feed: cards.name });
-    this.#offline = offlineMessage(this.#topics, version, boot);
-    this.#broker = ports.createBroker(this.#offline, [this.#topics.announcement]);
-    this.#brokerStatus = {
-      state: this.#broker === null ? "none" : "down",
-      url: null,
-      protocol: null,
-      why: null,
-    };
-    this.#report = createReport(this.#topics, { clock, publish: (message) => this.#publish(message) }, () =>
-      this.status(),
+    const offline = offlineMessage(this.#topics, version, boot);
+    this.#uplink = new Uplink(ports.createBroker(offline, [this.#topics.announcement]), offline, ports);
+    this.#report = createReport(
+      this.#topics,
+      { clock, publish: (message) => this.#uplink.publish(message) },
+      () => this.status(),
     );
     this.#outbox = new Outbox(
       { cursorPath: this.#paths.cursor, sender: this.#sender },
-      { clock, random, files, log, publish: (event) => this.#publish(eventMessage(this.#topics, event)) },
+      {
+        clock,
+        random,
+        files,
+        log,
+        publish: (event) => this.#uplink.publish(eventMessage(this.#topics, event)),
+      },
       () => this.#report.changed(),
     );
     this.#journal = this.#createJournal();
@@ -186,7 +184,19 @@ export class House {
     );
     await this.#devices.startReaders();
     this.#outbox.start(this.#journal);
-    this.#startBroker();
+    this.#uplink.start({
+      up: (session) => {
+        this.#outbox.connected(session);
+        this.#report.connected();
+      },
+      down: () => {
+        this.#outbox.disconnected();
+        this.#report.disconnected();
+      },
+      received: ({ topic, payload }) => {
+        if (topic === this.#topics.announcement) this.#sync.refreshSoon(revisionOf(payload));
+      },
+    });
   }
 
   /** Safe after a `start` that failed, too. Resolves when every relay is released and what is known is written down. */
@@ -196,9 +206,9 @@ export class House {
     await this.#sync.stop();
     await this.#site.stop();
     await this.#gateway.stopped();
-    if (this.#broker !== null) await this.#lastEventsSent();
+    await this.#uplink.lastEventsSent(() => this.#outbox.state.unsent === 0);
     this.#report.stop();
-    await this.#broker?.stop(this.#offline);
+    await this.#uplink.stop();
     await this.#outbox.stop();
     await this.#journal.stop();
   }
@@ -220,7 +230,7 @@ export class House {
       accessPoints: accessPoints.map(({ id, direction, readers }) => ({ id, direction, readers })),
       outbox: this.#outbox.state,
       journal: { ...this.#journal.fill, state: this.#journal.state, headSeq: this.#journal.headSeq },
-      broker: { ...this.#brokerStatus },
+      broker: this.#uplink.status,
     };
   }
 
@@ -329,52 +339,6 @@ export class House {
     if ((await this.#site.open(this.#scribe.floorMs)) !== "lost") return;
     const entries = readEntries(this.#ports.files, this.#paths.journal, 1, Number.MAX_SAFE_INTEGER);
     await this.#site.restore(linesOf(entries));
-  }
-
-  #startBroker(): void {
-    const { log } = this.#ports;
-    this.#broker?.start({
-      up: (session) => {
-        Object.assign(this.#brokerStatus, {
-          state: "up",
-          url: session.url,
-          protocol: session.protocol,
-          why: null,
-        });
-        log.info("broker is up", { url: session.url, protocol: session.protocol });
-        this.#outbox.connected(session);
-        this.#report.connected();
-      },
-      down: (why) => {
-        Object.assign(this.#brokerStatus, { state: "down", why });
-        log.warn("broker is down", { why });
-        this.#outbox.disconnected();
-        this.#report.disconnected();
-      },
-      received: ({ topic, payload }) => {
-        if (topic === this.#topics.announcement) this.#sync.refreshSoon(revisionOf(payload));
-      },
-    });
-  }
-
-  #publish(message: Message) {
-    return (
-      this.#broker?.publish(message) ??
-      Promise.resolve({ kind: "lost", why: "no broker is configured" } as const)
-    );
-  }
-
-  #lastEventsSent(): Promise<void> {
-    const { clock } = this.#ports;
-    const deadlineMs = clock.monotonicMs() + LAST_EVENTS_MS;
-    return new Promise((done) => {
-      const look = (): void => {
-        const isOver = this.#brokerStatus.state !== "up" || clock.monotonicMs() >= deadlineMs;
-        if (isOver || this.#outbox.state.unsent === 0) done();
-        else clock.after(LAST_EVENTS_LOOK_MS, look);
-      };
-      look();
-    });
   }
 }
 

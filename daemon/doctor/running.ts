@@ -21,7 +21,13 @@ export function lookAtGateway(answered: Answered, dataDir: string): Finding[] {
     case "running":
       return lookAtStatus(answered.status);
     case "refused":
-      return [gateway.warning("gateway", answered.why, "mend this first: until then doctor sees only what lies on disk")];
+      return [
+        gateway.warning(
+          "gateway",
+          answered.why,
+          "mend this first: until then doctor sees only what lies on disk",
+        ),
+      ];
     case "silent":
       return [
         gateway.wrong(
