@@ -84,7 +84,7 @@ export class PcscSlot {
     const isFirst = before === undefined;
     const wasThere = ((before ?? 0) & PRESENT) !== 0;
     const isThere = (now & PRESENT) !== 0;
-    const moves = isFirst ? 0 : ((now >>> 16) - (before >>> 16)) & 0xffff;
+    const moves = isFirst ? 0 : movesBetween(before >>> 16, now >>> 16);
     if (isFirst ? !isThere : wasThere && (!isThere || moves > 1)) this.#say({ kind: "left", reader: name });
     if (!isThere && moves > (wasThere ? 2 : 1)) {
       this.#say({ kind: "card", reader: name, atr: "" });
@@ -165,4 +165,13 @@ function wordsOf(error: unknown): string {
   const { previous } = error as { previous?: unknown };
   if (previous instanceof Error) return previous.message;
   return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Cards that came or went between two counts of 16 bits. A count that went back is one that pcscd began anew: a reader that is
+ * plugged in again may first be shown with the count it had before.
+ */
+function movesBetween(before: number, now: number): number {
+  const moves = (now - before) & 0xffff;
+  return moves < 0x8000 ? moves : now;
 }
