@@ -80,14 +80,16 @@ export class Guest {
     return spawn("ssh", this.#ssh([], line), { stdio: ["pipe", "pipe", "pipe"] });
   }
 
-  /** Gives a port of the guest's loopback that leads to one of ours. */
-  async lead(port: number): Promise<number> {
-    const ssh = spawn("ssh", this.#ssh(["-O", "forward", "-R", `127.0.0.1:0:127.0.0.1:${port}`]));
+  /** Has a port of the guest's loopback, any or the one that is named, lead to one of ours. Gives that port. */
+  async lead(port: number, guestPort = 0): Promise<number> {
+    const ssh = spawn("ssh", this.#ssh(["-O", "forward", "-R", `127.0.0.1:${guestPort}:127.0.0.1:${port}`]));
     let said = "";
     ssh.stdout.on("data", (text: Buffer) => {
       said += text;
     });
     await once(ssh, "close");
+    if (guestPort !== 0) return guestPort;
+    // ssh says which one it was given.
     const given = /^\d+$/.exec(said.trim());
     if (given === null) throw new Error(`the guest gave no port: ${said}`);
     return Number(given[0]);

@@ -8,6 +8,7 @@ declare module "vitest" {
   interface ProvidedContext {
     place: Place;
     short: boolean;
+    cuts: number;
   }
 }
 
@@ -20,5 +21,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   console.log(`rig: the guest took commands after ${seconds} s (${machine.place.accelerator})`);
   project.provide("place", machine.place);
   project.provide("short", process.env.RIG_SHORT === "1");
+  project.provide("cuts", Number(process.env.RIG_CUTS ?? 200));
   return machine.dispose;
 }

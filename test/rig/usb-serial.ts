@@ -2,80 +2,79 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { until } from "../e2e/site.ts";
 import type { Guest } from "./guest.ts";
+
+export interface UsbSerialPlace {
+  id: string;
+  /** The socket of the machine's hub that it is plugged into, from 1. */
+  usbPort: number;
+  /** Its serial number, when that is not its id. */
+  serial?: string;
+  /** A TCP port of ours where the other end of the line is; else it is here. */
+  farPort?: number;
+}
 
 export class UsbSerial {
   readonly #guest: Guest;
-  readonly #id: string;
-  readonly #serial: string;
-  readonly #usbPort: number;
+  readonly #place: UsbSerialPlace;
   #line: Socket | null = null;
-  #backend = false;
-  /** What the guest wrote since it was last plugged in. */
-  received: Buffer = Buffer.alloc(0);
+  #hasBackend = false;
+  #plugged = false;
 
-  /** `serial`: its serial number; `usbPort`: the socket of the machine's hub that it is plugged into. */
-  constructor(guest: Guest, id: string, usbPort: number, serial = id) {
+  constructor(guest: Guest, place: UsbSerialPlace) {
     this.#guest = guest;
-    this.#id = id;
-    this.#usbPort = usbPort;
-    this.#serial = serial;
+    this.#place = place;
   }
 
   /** Two alike share this name; the one found last has it. */
   get byId(): string {
-    return `/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_${this.#serial}-if00-port0`;
+    return `/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_${this.#place.serial ?? this.#place.id}-if00-port0`;
   }
 
   /** The name of the socket it is plugged into. */
   get byPath(): string {
-    return `/dev/serial/by-path/pci-0000:00:04.0-usb-0:${this.#usbPort}:1.0-port0`;
+    return `/dev/serial/by-path/pci-0000:00:04.0-usb-0:${this.#place.usbPort}:1.0-port0`;
   }
 
   async plug(): Promise<void> {
-    const path = join(this.#guest.place.dir, `${this.#id}.sock`);
-    if (!this.#backend) {
-      const data = { addr: { type: "unix", data: { path } }, server: true, wait: false };
-      const backend = { id: this.#id, backend: { type: "socket", data } };
-      await this.#guest.qmp((qmp) => qmp.call("chardev-add", backend));
-      this.#backend = true;
+    const { id, usbPort, serial = id, farPort } = this.#place;
+    const path = join(this.#guest.place.dir, `${id}.sock`);
+    if (!this.#hasBackend) {
+      const addr =
+        farPort === undefined
+          ? { type: "unix", data: { path } }
+          : { type: "inet", data: { host: "127.0.0.1", port: `${farPort}` } };
+      const data = { addr, server: farPort === undefined, ...(farPort === undefined ? { wait: false } : {}) };
+      await this.#guest.qmp((qmp) => qmp.call("chardev-add", { id, backend: { type: "socket", data } }));
+      this.#hasBackend = true;
     }
-    await this.#guest.plug("usb-serial", this.#id, {
-      bus: "xhci.0",
-      port: `${this.#usbPort}`,
-      chardev: this.#id,
-      serial: this.#serial,
-      "always-plugged": true,
-    });
-    this.received = Buffer.alloc(0);
-    const line = connect(path);
-    await once(line, "connect");
-    line.on("error", () => undefined);
-    line.on("data", (bytes) => {
-      this.received = Buffer.concat([this.received, bytes]);
-    });
-    this.#line = line;
+    const properties = { bus: "xhci.0", port: `${usbPort}`, chardev: id, serial, "always-plugged": true };
+    await this.#guest.plug("usb-serial", id, properties);
+    this.#plugged = true;
+    if (farPort !== undefined) return;
+    this.#line = connect(path);
+    await once(this.#line, "connect");
+    this.#line.on("error", () => undefined);
+    this.#line.resume();
   }
 
   async unplug(): Promise<void> {
-    const line = this.#line;
-    if (line === null) return;
+    if (!this.#plugged) return;
+    this.#plugged = false;
+    this.#line?.destroy();
     this.#line = null;
-    line.destroy();
-    await this.#guest.unplug(this.#id);
+    await this.#guest.unplug(this.#place.id);
+  }
+
+  /** Pulls it out for good: another one may have its id. */
+  async remove(): Promise<void> {
+    await this.unplug();
+    const { id } = this.#place;
+    if (this.#hasBackend) await this.#guest.qmp((qmp) => qmp.call("chardev-remove", { id }));
+    this.#hasBackend = false;
   }
 
   send(bytes: string): void {
     this.#line?.write(bytes);
-  }
-
-  /** Milliseconds since 1970 on the guest's clock when the guest gave it its name. */
-  async namedAtMs(name: string): Promise<number> {
-    const seconds = await until(`the guest names ${name}`, async () => {
-      const { code, stdout } = await this.#guest.run(`stat -c %.3Z ${name}`);
-      return code === 0 ? Number(stdout) : null;
-    });
-    return seconds * 1000;
   }
 }

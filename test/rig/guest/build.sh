@@ -108,9 +108,10 @@ printf '[Journal]\nStorage=volatile\n' >"$root/etc/systemd/journald.conf"
 cp "$here/rig-ready.service" "$root/etc/systemd/system/"
 systemctl --root="$root" enable rig-ready.service systemd-networkd.service ssh.service pcscd.socket >"$work/log" 2>&1 ||
   die "a unit cannot be enabled: $(tail -n 1 "$work/log")"
-# Nobody logs in on a console: what a keyboard types there is the tests' own affair.
+# Nobody logs in on a console: what a keyboard types there is the tests' own affair. The rest only makes booting longer.
 systemctl --root="$root" mask --quiet apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
-  e2scrub_reap.service fstrim.timer getty@tty1.service serial-getty@ttyS0.service systemd-networkd-wait-online.service 2>/dev/null
+  e2scrub_reap.service fstrim.timer getty@tty1.service serial-getty@ttyS0.service systemd-networkd-wait-online.service systemd-logind.service \
+  systemd-binfmt.service proc-sys-fs-binfmt_misc.automount 2>/dev/null
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*
 
 truncate -s 1500M "$work/root.img"
