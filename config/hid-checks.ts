@@ -57,6 +57,14 @@ function reportFaults({ mode, report, reads }: HidReader, pointer: string): Comp
       ),
     ];
   }
+  if (report.holds === "text" && typeof reads === "object" && "wiegand" in reads) {
+    return [
+      fault(
+        `${pointer}/reads`,
+        "is Wiegand bits, and the report holds text, allowed: card-number, uid, { uid }, or holds: bits",
+      ),
+    ];
+  }
   return [];
 }
 

@@ -101,6 +101,10 @@ describe("a reader of reports", () => {
       "readers[0].mode: gives bits, which are no card number, allowed: reads: uid, { uid } or { wiegand }, or holds: text",
     ],
     [
+      { ...REPORT, report: { lengthBits: 64, holds: "text" }, reads: { wiegand: 34 } },
+      "readers[0].reads: is Wiegand bits, and the report holds text, allowed: card-number, uid, { uid }, or holds: bits",
+    ],
+    [
       { ...WEDGE, reads: { wiegand: 34 } },
       "readers[0].reads: wiegand is not in this version for driver hid, allowed: card-number, uid or { uid }",
     ],
