@@ -100,8 +100,11 @@ export class OsdpReader implements Reader {
   async setLine(address: number, baudRate: number): Promise<{ address: number; baudRate: number }> {
     const hold = this.#hold;
     if (hold === null || this.#news.stopping) throw new Error("the reader has not been started");
-    const isPlace = Number.isInteger(address) && address >= 0 && address <= addressMax && baudRate > 0;
-    if (!isPlace) throw new Error(`address ${address} with ${baudRate} baud is no place on a line`);
+    const isAddress = Number.isInteger(address) && address >= 0 && address <= addressMax;
+    // A number of 32 bits: more, or a part of one, would reach the reader as another speed.
+    const isSpeed = Number.isInteger(baudRate) && baudRate > 0 && baudRate < 2 ** 32;
+    if (!isAddress || !isSpeed)
+      throw new Error(`address ${address} with ${baudRate} baud is no place on a line`);
     const reply = await hold.request({ name: "lineSettings", address, baudRate }, commandMsMax);
     if (reply?.name !== "lineSettings") throw new Error("the reader did not say what it has taken");
     return { address: reply.address, baudRate: reply.baudRate };

@@ -359,6 +359,8 @@ describe("a reader", () => {
     const { world, reader, pd, ear } = await stage(one());
     await expect(reader.setLine(127, 9_600)).rejects.toThrow(/no place on a line/);
     await expect(reader.setLine(Number.NaN, 9_600)).rejects.toThrow(/no place on a line/);
+    for (const speed of [0, 9_600.5, 2 ** 32 + 9_600, Number.NaN])
+      await expect(reader.setLine(7, speed)).rejects.toThrow(/no place on a line/);
     const answered = reader.setLine(7, 38_400);
     await world.clock.advance(200);
     expect(await answered).toEqual({ address: 7, baudRate: 38_400 });
