@@ -5,8 +5,11 @@
 import type { OsdpBus, PdHold } from "./bus-osdp.ts";
 import type { PdNews } from "./bus-osdp-pd.ts";
 import type { DriverWorld, Input, InputEvents, InputModule, Stamp } from "./driver.ts";
+import type { Timer } from "./ports.ts";
 
 const askMsMax = 2_000;
+/** A reader that is busy with itself, or has refused, is asked again after this: who waits at a button must not wait for a restart. */
+const askAgainMs = 5_000;
 
 /** `address`, `scbk` and `bus` as its reader has them. `input`: from 0. */
 export interface OsdpInputOptions {
@@ -34,6 +37,7 @@ class OsdpInput implements Input {
   /** What was told last. */
   #standing: "new" | "up" | "down" = "new";
   #isActive = false;
+  #again: Timer | null = null;
 
   constructor(options: OsdpInputOptions, world: DriverWorld, events: InputEvents) {
     this.#options = options;
@@ -56,6 +60,7 @@ class OsdpInput implements Input {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#again?.cancel();
     this.#resolveStart();
     await this.#hold?.release();
   }
@@ -68,9 +73,13 @@ class OsdpInput implements Input {
 
   /** The answer is heard like a change. */
   #ask(): void {
-    this.#hold
-      ?.request({ name: "inputStatus" }, askMsMax)
-      .catch((error: Error) => this.#down(`how it stands is not told: ${error.message}`));
+    this.#again?.cancel();
+    this.#hold?.request({ name: "inputStatus" }, askMsMax).catch((error: Error) => {
+      if (this.#stopping) return;
+      // Of a reader that is down itself its coming back tells.
+      if (this.#hold?.standing === "up") this.#again = this.#world.clock.after(askAgainMs, () => this.#ask());
+      this.#down(`how it stands is not told: ${error.message}`);
+    });
   }
 
   #take(active: readonly boolean[], stamp: Stamp): void {

@@ -63,4 +63,13 @@ describe("an input of a reader", () => {
     });
     expect(told).toEqual(["down how it stands is not told: it does not know the command"]);
   });
+
+  it("whose reader was busy when it was asked is asked again, and up when it tells", async () => {
+    const { told, world, pd } = await inputStage(0, ({ pd }) => {
+      if (pd) pd.faults.nak = 3;
+    });
+    if (pd) pd.faults.nak = null;
+    await world.clock.advance(10_000);
+    expect(told.slice(1)).toEqual(["up"]);
+  });
 });
