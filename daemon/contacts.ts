@@ -4,6 +4,12 @@ import type { Log } from "../drivers/ports.ts";
 import { type Scribe, timeOf } from "./scribe.ts";
 import { cut } from "./tap-event.ts";
 
+/**
+ * A contact that is found closed when its device comes up has not moved: a button that is stuck, or shorted, must not open
+ * the gate at every start. Drivers tell what they find within this.
+ */
+const FOUND_MS = 50;
+
 export type InputUse = "passage" | "request-to-exit" | "tamper";
 
 export interface InputState {
@@ -17,7 +23,7 @@ export interface InputState {
 export interface ContactsRooms {
   log: Log;
   scribe: Scribe;
-  /** A contact closed (`active`) or opened. */
+  /** A contact closed (`active`) or opened. Of a tamper switch also that it was found closed. */
   moved(use: InputUse, active: boolean, stamp: Stamp): void;
   /** A state has changed. */
   changed(): void;
@@ -27,6 +33,8 @@ export class Contacts {
   readonly #accessPoint: string;
   readonly #rooms: ContactsRooms;
   readonly #states = new Map<InputUse, InputState>();
+  /** From when on a closed contact is one that has moved. */
+  readonly #watchedFromMs = new Map<InputUse, number>();
 
   constructor(accessPoint: string, uses: readonly InputUse[], rooms: ContactsRooms) {
     this.#accessPoint = accessPoint;
@@ -53,9 +61,13 @@ export class Contacts {
       changed: (active, stamp) => {
         isActive = active;
         this.#change(use, active ? "closed" : "open", null);
-        this.#rooms.moved(use, active, stamp);
+        const isFound =
+          active && stamp.monotonicMs < (this.#watchedFromMs.get(use) ?? Number.POSITIVE_INFINITY);
+        if (isFound && use !== "tamper") log.warn("a contact was found closed", { accessPoint, input: use });
+        if (!isFound || use === "tamper") this.#rooms.moved(use, active, stamp);
       },
       up: ({ model }) => {
+        this.#watchedFromMs.set(use, this.#rooms.scribe.stamp().monotonicMs + FOUND_MS);
         this.#change(use, isActive ? "closed" : "open", null);
         log.info("input is up", { accessPoint, input: use, model });
         // The first time is what everybody expects; afterwards it ends an alarm.

@@ -236,11 +236,14 @@ export class SimGate {
 
   /** The site changes its own list, the centre the cards'. */
   async #change(random: SimRandom): Promise<void> {
-    if (random.chance(0.3)) {
-      const card = random.pick(SITE_CARDS).number;
-      this.siteChange(card, random.chance(0.6) ? "site-blocked" : "site-unblocked");
-    }
-    if (!random.chance(0.15)) return;
+    // First what is really waited for, where signing takes its time: nothing of the house may go on meanwhile.
+    if (random.chance(0.15)) await this.#changeList(random);
+    if (!random.chance(0.3)) return;
+    const card = random.pick(SITE_CARDS).number;
+    this.siteChange(card, random.chance(0.6) ? "site-blocked" : "site-unblocked");
+  }
+
+  async #changeList(random: SimRandom): Promise<void> {
     const isMortal = random.chance(0.2);
     const card = random.pick(isMortal ? MORTAL_CARDS : CARDS).number;
     const status = isMortal

@@ -7,6 +7,8 @@ import type { SimClock } from "./clock.ts";
 const OPEN_MS = 20;
 /** How long a contact stays closed when somebody passes, or presses. */
 const TOUCH_MS = 150;
+/** A contact that closes at once when it is there counts as found closed: nobody here is that quick. */
+const QUICK_MS = 100;
 
 /** A contact and what moves it. `attach` gives a gateway life's driver for it. */
 export class SimInput {
@@ -34,7 +36,7 @@ export class SimInput {
   /** Closes, with a bounce, and opens again. */
   touch(): void {
     const driver = this.#attached;
-    if (driver === null || !driver.isOpen) return;
+    if (driver === null || !driver.isOpen || driver.openMs < QUICK_MS) return;
     this.#trace(`input ${this.id} is touched`);
     for (const level of [true, false, true]) driver.take(level);
     this.#clock.after(TOUCH_MS, () => driver.take(false));
@@ -64,6 +66,7 @@ class AttachedInput implements Input {
   readonly #events: InputEvents;
   readonly #debounce: Debounce;
   #state: "new" | "down" | "up" | "stopped" = "new";
+  #openedMs = 0;
 
   constructor(input: SimInput, clock: SimClock, events: InputEvents) {
     this.#input = input;
@@ -74,6 +77,11 @@ class AttachedInput implements Input {
       events.changed(active, stamp);
       if (active && input.stutters) events.changed(active, stamp);
     });
+  }
+
+  /** For how long it has been there. */
+  get openMs(): number {
+    return this.#clock.monotonicMs() - this.#openedMs;
   }
 
   get isOpen(): boolean {
@@ -116,6 +124,7 @@ class AttachedInput implements Input {
       return this.#events.down("no such device");
     }
     this.#state = "up";
+    this.#openedMs = this.#clock.monotonicMs();
     this.#events.up({ model: "simulated contact" });
     // It has opened meanwhile: whoever touched it is gone.
     this.#debounce.take(false, stampOf(this.#clock));

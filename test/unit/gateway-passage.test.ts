@@ -7,10 +7,14 @@ const GATE = "north-in";
 const READER = "north-in-1";
 const OTHERS = ["BB-2401-000001", "BB-2401-000002"];
 
-function gate(more: Partial<AccessPointSettings> = {}): GatewayBench {
+async function gate(more: Partial<AccessPointSettings> = {}): Promise<GatewayBench> {
   const inputs = { passage: { passageSeconds: 5 }, "request-to-exit": {}, tamper: {} };
   const bench = openGate({ accessPoints: [{ id: GATE, inputs, ...more }] });
-  if ((more.inputs ?? inputs).passage !== undefined) bench.gateway.inputEvents(GATE, "passage").up({});
+  const wired = more.inputs ?? inputs;
+  for (const use of ["passage", "request-to-exit"] as const)
+    if (wired[use] !== undefined) bench.gateway.inputEvents(GATE, use).up({});
+  // What closes at once counts as found closed.
+  await bench.clock.advance(100);
   return bench;
 }
 
@@ -30,7 +34,7 @@ const warnings = (bench: GatewayBench) => bench.log.lines.filter(({ level }) => 
 
 describe("after a grant", () => {
   test("who goes through has passed", async () => {
-    const bench = gate();
+    const bench = await gate();
     await letIn(bench);
     await bench.clock.advance(1_000);
     bench.touch(GATE, "passage");
@@ -39,7 +43,7 @@ describe("after a grant", () => {
   });
 
   test("who does not within the time has not, and may try again where passback denies", async () => {
-    const bench = gate({ passback: { mode: "deny", resetMinutes: 720 }, repeatSeconds: 0 });
+    const bench = await gate({ passback: { mode: "deny", resetMinutes: 720 }, repeatSeconds: 0 });
     await letIn(bench);
     bench.presentNumber(READER);
     await bench.clock.advance(60_000);
@@ -50,7 +54,7 @@ describe("after a grant", () => {
   });
 
   test("a contact that closed in time counts, though it is told of a little late", async () => {
-    const bench = gate();
+    const bench = await gate();
     await letIn(bench);
     await bench.clock.advance(4_190);
     const stamp = bench.stamp();
@@ -61,7 +65,7 @@ describe("after a grant", () => {
   });
 
   test("those who ride along in one pulse pass one by one, and the last one did not", async () => {
-    const bench = gate();
+    const bench = await gate();
     for (const number of OTHERS) bench.presentNumber(READER, number);
     bench.presentNumber(READER);
     await bench.settle();
@@ -82,7 +86,7 @@ describe("after a grant", () => {
   });
 
   test("whose relay failed there is nothing to await, but for those who rode along", async () => {
-    const bench = gate();
+    const bench = await gate();
     bench.presentNumber(READER);
     bench.presentNumber(READER, OTHERS[0]);
     await bench.settle();
@@ -92,7 +96,7 @@ describe("after a grant", () => {
   });
 
   test("a pulse longer than the time to pass is awaited to its end", async () => {
-    const bench = gate({ pulseMs: 10_000 });
+    const bench = await gate({ pulseMs: 10_000 });
     bench.presentNumber(READER);
     await bench.settle();
     bench.gateway.relayEvents(GATE).energised();
@@ -102,7 +106,7 @@ describe("after a grant", () => {
   });
 
   test("whose disk is late the passage is told of once the tap has its number", async () => {
-    const bench = gate();
+    const bench = await gate();
     bench.disk = "held";
     bench.presentNumber(READER);
     await bench.settle();
@@ -119,7 +123,7 @@ describe("after a grant", () => {
   });
 
   test("at a gate without a relay of ours it is awaited all the same", async () => {
-    const bench = gate({ pulseMs: null, inputs: { passage: { passageSeconds: 5 } } });
+    const bench = await gate({ pulseMs: null, inputs: { passage: { passageSeconds: 5 } } });
     bench.presentNumber(READER);
     bench.presentNumber(READER, OTHERS[0]);
     await bench.settle();
@@ -129,7 +133,7 @@ describe("after a grant", () => {
   });
 
   test("nothing is said of passages while the contact is not there", async () => {
-    const bench = gate();
+    const bench = await gate();
     const contact = bench.gateway.inputEvents(GATE, "passage");
     contact.down("unplugged");
     await letIn(bench);
@@ -142,7 +146,7 @@ describe("after a grant", () => {
   });
 
   test("nothing is said of passages where no contact is wired", async () => {
-    const bench = gate({ inputs: {} });
+    const bench = await gate({ inputs: {} });
     await letIn(bench);
     await bench.clock.advance(60_000);
     expect(told(bench)).toEqual(["opened gate-07/2"]);
@@ -151,14 +155,14 @@ describe("after a grant", () => {
 
 describe("without a grant", () => {
   test("who passes is an alarm", async () => {
-    const bench = gate();
+    const bench = await gate();
     bench.touch(GATE, "passage");
     expect(told(bench)).toEqual(["passed-without-grant -"]);
     expect(warnings(bench).map(({ message }) => message)).toEqual(["passed without a grant"]);
   });
 
   test("a refusal is none", async () => {
-    const bench = gate();
+    const bench = await gate();
     bench.blocked.add("BB-1234-567890");
     bench.presentNumber(READER);
     await bench.settle();
@@ -167,7 +171,7 @@ describe("without a grant", () => {
   });
 
   test("a contact that chatters writes ten lines a minute, and one that says how many more", async () => {
-    const bench = gate();
+    const bench = await gate();
     for (let move = 0; move < 1_000; move += 1) bench.touch(GATE, "passage");
     await bench.clock.advance(60_000);
     const events = bench.dataOf("passage");
@@ -179,7 +183,7 @@ describe("without a grant", () => {
 
 describe("a request to exit", () => {
   test("is written down and then opens", async () => {
-    const bench = gate();
+    const bench = await gate();
     bench.disk = "held";
     bench.touch(GATE, "request-to-exit");
     await bench.settle();
@@ -197,7 +201,7 @@ describe("a request to exit", () => {
   });
 
   test("during a pulse starts no second one", async () => {
-    const bench = gate();
+    const bench = await gate();
     bench.presentNumber(READER);
     await bench.settle();
     bench.touch(GATE, "request-to-exit");
@@ -207,7 +211,7 @@ describe("a request to exit", () => {
   });
 
   test("opens nothing where the journal fails and the site wants the gate shut then", async () => {
-    const bench = gate({ whenJournalFails: "deny" });
+    const bench = await gate({ whenJournalFails: "deny" });
     bench.disk = "held";
     bench.touch(GATE, "request-to-exit");
     await bench.settle();
@@ -218,7 +222,7 @@ describe("a request to exit", () => {
   });
 
   test("asks no list", async () => {
-    const bench = gate();
+    const bench = await gate();
     bench.useList({
       ...listOfAll(),
       index: { cards: 0, byNumber: () => ({ kind: "unknown" }), byToken: () => ({ kind: "unknown" }) },
@@ -229,7 +233,7 @@ describe("a request to exit", () => {
   });
 
   test("by a button that chatters is taken sixty times a minute, and the rest is counted", async () => {
-    const bench = gate();
+    const bench = await gate();
     for (let press = 0; press < 100; press += 1) bench.touch(GATE, "request-to-exit");
     await bench.clock.advance(60_000);
     expect(told(bench).filter((event) => event === "request-to-exit -")).toHaveLength(60);
@@ -238,8 +242,40 @@ describe("a request to exit", () => {
 });
 
 describe("the contacts themselves", () => {
+  test("found closed open nothing and tell of nobody: only what moves does", async () => {
+    const inputs = { passage: { passageSeconds: 5 }, "request-to-exit": {} };
+    const bench = openGate({ accessPoints: [{ id: GATE, inputs }] });
+    const button = bench.gateway.inputEvents(GATE, "request-to-exit");
+    const passage = bench.gateway.inputEvents(GATE, "passage");
+    for (const contact of [button, passage]) {
+      contact.up({});
+      contact.changed(true, bench.stamp());
+    }
+    await bench.clock.advance(60_000);
+    expect(told(bench)).toEqual([]);
+    expect(bench.gateway.inputStates()[GATE]).toMatchObject({
+      passage: { state: "closed" },
+      "request-to-exit": { state: "closed" },
+    });
+    expect(warnings(bench).map(({ message }) => message)).toEqual([
+      "a contact was found closed",
+      "a contact was found closed",
+    ]);
+    // Not after the device was away for a while either; a press is one.
+    button.changed(false, bench.stamp());
+    button.down("unplugged");
+    button.up({});
+    button.changed(true, bench.stamp());
+    await bench.clock.advance(1_000);
+    expect(told(bench)).toEqual([]);
+    button.changed(false, bench.stamp());
+    button.changed(true, bench.stamp());
+    await bench.settle();
+    expect(told(bench)).toEqual(["request-to-exit -"]);
+  });
+
   test("tell when a cover is opened, and shut again", async () => {
-    const bench = gate();
+    const bench = await gate();
     bench.touch(GATE, "tamper");
     expect(bench.dataOf("gateway").filter(({ event }) => event === "tamper")).toMatchObject([
       { accessPoint: GATE, active: true },
@@ -249,7 +285,7 @@ describe("the contacts themselves", () => {
   });
 
   test("that chatter are logged no more often than they are written down", async () => {
-    const bench = gate();
+    const bench = await gate();
     const tamper = bench.gateway.inputEvents(GATE, "tamper");
     tamper.up({});
     for (let move = 0; move < 1_000; move += 1) tamper.changed(move % 2 === 0, bench.stamp());
@@ -258,7 +294,7 @@ describe("the contacts themselves", () => {
   });
 
   test("are shown as they stand, and missed when they are gone", async () => {
-    const bench = gate();
+    const bench = await gate();
     const tamper = bench.gateway.inputEvents(GATE, "tamper");
     const state = () => bench.gateway.inputStates()[GATE]?.tamper?.state;
     expect(state()).toBe("starting");
@@ -279,7 +315,7 @@ describe("the contacts themselves", () => {
   });
 
   test("tell what was only counted when the gateway stops", async () => {
-    const bench = gate();
+    const bench = await gate();
     for (let move = 0; move < 12; move += 1) bench.touch(GATE, "passage");
     await bench.gateway.stopped();
     expect(bench.dataOf("passage").at(-1)).toMatchObject({ count: 2 });
