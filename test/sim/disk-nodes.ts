@@ -100,6 +100,12 @@ export class FileNode {
     this.#forgetDirty(work);
   }
 
+  /** Its bytes are gone and its size is not. */
+  hollow(): void {
+    this.#seen.hollow();
+    this.#durable.hollow();
+  }
+
   /** Turns one bit over, on the disk and in the cache: age, or a hand, but no program. */
   flipBit(offset: number): void {
     for (const content of [this.#seen, this.#durable]) {
@@ -163,6 +169,10 @@ class Content {
     // What lies behind the end reads as zeros when the file grows again.
     this.#room.fill(0, sizeBytes, Math.max(sizeBytes, this.sizeBytes));
     this.sizeBytes = sizeBytes;
+  }
+
+  hollow(): void {
+    this.#room = new Uint8Array();
   }
 
   slice(from: number, to: number): Uint8Array {

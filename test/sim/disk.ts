@@ -138,6 +138,11 @@ export class SimDisk implements Disk {
     return filesUnder(this.#root, "").sort();
   }
 
+  /** Lets go of a file's bytes, which nobody will read any more; it keeps its size. */
+  hollow(path: string): void {
+    this.#file(path, "hollow").hollow();
+  }
+
   /** Turns over one bit of a file, behind everybody's back. */
   flipBit(path: string, offset: number): void {
     this.#file(path, "flip").flipBit(offset);

@@ -234,22 +234,20 @@ export class SimGate {
     else this.world.reader(reader).presentNumber(card);
   }
 
-  /** The site changes its own list, the centre the cards'. */
+  /** The centre changes its list, which takes real time: first, while the gateway has nothing to do. Then the site its own. */
   async #change(random: SimRandom): Promise<void> {
-    // First what is really waited for, where signing takes its time: nothing of the house may go on meanwhile.
-    if (random.chance(0.15)) await this.#changeList(random);
-    if (!random.chance(0.3)) return;
-    const card = random.pick(SITE_CARDS).number;
-    this.siteChange(card, random.chance(0.6) ? "site-blocked" : "site-unblocked");
-  }
-
-  async #changeList(random: SimRandom): Promise<void> {
-    const isMortal = random.chance(0.2);
-    const card = random.pick(isMortal ? MORTAL_CARDS : CARDS).number;
-    const status = isMortal
-      ? random.pick(["terminated", "removed"] as const)
-      : random.pick(["active", "blocked"] as const);
-    await this.listChange(card, status, random.chance(0.7) ? "delta" : "whole");
+    if (random.chance(0.15)) {
+      const isMortal = random.chance(0.2);
+      const card = random.pick(isMortal ? MORTAL_CARDS : CARDS).number;
+      const status = isMortal
+        ? random.pick(["terminated", "removed"] as const)
+        : random.pick(["active", "blocked"] as const);
+      await this.listChange(card, status, random.chance(0.7) ? "delta" : "whole");
+    }
+    if (random.chance(0.3)) {
+      const card = random.pick(SITE_CARDS).number;
+      this.siteChange(card, random.chance(0.6) ? "site-blocked" : "site-unblocked");
+    }
   }
 
   async listChange(...change: Parameters<SimCentre["set"]>): Promise<void> {

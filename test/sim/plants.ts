@@ -104,6 +104,8 @@ export const PLANTS: readonly { bug: string; caughtAs: RegExp; options: LiveOpti
       // What is not waited for must not be found out by its number alone.
       prepare: ({ world: { broker } }) => {
         broker.session = { ...broker.session, receiveMaximum: 1_000 };
+        // A long way to it, so that there is always something under way.
+        broker.travelMs = [200, 1_500];
       },
     },
   },

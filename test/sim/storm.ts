@@ -3,7 +3,7 @@ import type { SimRandom } from "./random.ts";
 import type { SimWorld } from "./world.ts";
 
 /**
- * Kinds of trouble. `broker`: gone, reset, forgetful. `slow-disk`: syncs stall for seconds. `failing-disk`: writes
+ * Kinds of trouble. `broker`: gone, reset, slow, forgetful. `slow-disk`: syncs stall for seconds. `failing-disk`: writes
  * and syncs fail, or it is full. `reader`, `input`: unplugged. `line`: unplugged, or its bytes come wrong, twice or not at
  * all. `relay`: gone, deaf or stuck. `feed`: fails, or lies. `wall`: the wall clock jumps.
  */
@@ -77,15 +77,18 @@ export function bring(trouble: Trouble, world: SimWorld, random: SimRandom): () 
 
 function brokerTrouble(world: SimWorld, random: SimRandom): () => void {
   const broker = world.broker;
-  const way = random.pick(["gone", "reset", "forgetful"] as const);
+  const { thinkMs } = broker;
+  const way = random.pick(["gone", "reset", "slow", "forgetful"] as const);
   if (way === "gone") broker.goDown();
   else if (way === "reset") broker.drop();
+  else if (way === "slow") broker.thinkMs = [0, random.between(500, 12_000)];
   else {
     broker.loseAcknowledgementChance = random.fraction() / 2;
     broker.loseMessageChance = random.fraction() / 4;
     broker.duplicateChance = random.fraction() / 4;
   }
   return () => {
+    broker.thinkMs = thinkMs;
     broker.loseAcknowledgementChance = 0;
     broker.loseMessageChance = 0;
     broker.duplicateChance = 0;
