@@ -10,6 +10,9 @@ const USAGE = `npm run sim -- [--seed S] [--trace] [--json] and one of
 
 /** Kept after the first days, in which every path has been compiled and every cache filled. */
 const SETTLED_DAYS = 10;
+/** A collection leaves some more on one day than on another: means are compared. */
+const DAYS_COMPARED = 10;
+const GROWTH_MIB_MAX = 10;
 const MIB = 1024 * 1024;
 
 const { values } = parseArgs({
@@ -71,25 +74,37 @@ async function hours(seed: number, count: number): Promise<boolean> {
 async function offline(seed: number, days: number): Promise<boolean> {
   const collect = globalThis.gc;
   if (collect === undefined) throw new Error("run it with node --expose-gc, as npm run sim does");
-  const residentMiB: number[] = [];
+  const looks: { resident: number; heap: number; buffers: number }[] = [];
   let backlog = 0;
   await liveOffline(seed, days, (day, unsent) => {
     collect();
-    const { rss, heapUsed } = process.memoryUsage();
-    residentMiB.push(Math.round(rss / MIB));
+    const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+    looks.push({ resident: rss / MIB, heap: heapUsed / MIB, buffers: arrayBuffers / MIB });
     backlog = unsent;
-    progress(`day ${day} of ${days}: ${residentMiB.at(-1)} MiB, of which heap ${Math.round(heapUsed / MIB)}`);
+    progress(`day ${day} of ${days}: ${Math.round(rss / MIB)} MiB`);
   });
-  const settled = residentMiB.slice(Math.min(SETTLED_DAYS, days - 1));
-  const spreadMiB = Math.max(...settled) - Math.min(...settled);
+  const settled = looks.slice(Math.min(SETTLED_DAYS, days - 1));
+  const sizesOf = (part: "resident" | "heap" | "buffers") => settled.map((look) => Math.round(look[part]));
+  const sizes = sizesOf("resident");
+  const growthMiB = Math.round(mean(sizes.slice(-DAYS_COMPARED)) - mean(sizes.slice(0, DAYS_COMPARED)));
   print({
     seed,
     days,
     unsent: backlog,
-    residentMiB: `${Math.min(...settled)} to ${Math.max(...settled)}`,
-    spreadMiB,
+    growthMiB,
+    residentMiB: rangeOf(sizes),
+    heapMiB: rangeOf(sizesOf("heap")),
+    buffersMiB: rangeOf(sizesOf("buffers")),
   });
-  return true;
+  return growthMiB <= GROWTH_MIB_MAX;
+}
+
+function mean(sizes: readonly number[]): number {
+  return sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
+}
+
+function rangeOf(sizes: readonly number[]): { least: number; most: number } {
+  return { least: Math.min(...sizes), most: Math.max(...sizes) };
 }
 
 async function main(): Promise<boolean> {
