@@ -185,10 +185,10 @@ export class SimGate {
           },
         }),
       createInput: async (id, use, events) => world.input(`${id} ${use}`).attach(clock, events),
-      tapped: ({ decision, reader }) => {
+      tapped: ({ accessPoint, decision, reader }) => {
         world.note(`tap at ${reader}: ${decision.reason}`);
         this.#site.decided(decision);
-        this.#judged(() => this.judge.decided(decision, house().status().list.revision));
+        this.#judged(() => this.judge.decided(accessPoint, decision, house().status().list.revision));
       },
     };
   }

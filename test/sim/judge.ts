@@ -38,6 +38,9 @@ export class Judge {
   #boot = "";
   /** By access point: the newest grant of this life that is on the disk, and what that was at the last pulse. */
   readonly #granted = new Map<string, { seq: number; usedSeq: number }>();
+  /** By access point: taps that were granted, and how many of these and of presses of the button there were at the last pulse. */
+  readonly #grants = new Map<string, number>();
+  readonly #usedAsks = new Map<string, number>();
   /** The newest line that was on the disk when a life ended. */
   #promised: Line | null = null;
   /** The newest revision that anything was decided on, over all lives. */
@@ -56,6 +59,7 @@ export class Judge {
   lifeBegins(boot: string): void {
     this.#boot = boot;
     this.#granted.clear();
+    for (const id of this.#world.relays.keys()) this.#usedAsks.set(id, this.#asksOf(id));
   }
 
   /** What was synced is there, what was in force is, and nothing is left energised by the life before. */
@@ -89,8 +93,9 @@ export class Judge {
   // ---------------------------------------------------------------- decisions and pulses
 
   /** On the list in force: a card is let in that it says is active, and refused for what it says. */
-  decided({ card, granted, reason }: Decision, revision: number | null): void {
+  decided(accessPoint: string, { card, granted, reason }: Decision, revision: number | null): void {
     this.#revisionIs(revision ?? 0);
+    if (granted) this.#grants.set(accessPoint, (this.#grants.get(accessPoint) ?? 0) + 1);
     if (card === null || revision === null) return;
     const standing = this.#centre.standing(card, revision);
     if (granted && standing !== "active")
@@ -110,13 +115,22 @@ export class Judge {
     this.#revision = revision;
   }
 
-  /** No pulse without a grant on the disk that had none yet, but where the journal may fail. */
+  /** No pulse without a grant that had none yet, and that is on the disk, but where the journal may fail. */
   energised(accessPoint: string): void {
     this.#lookAtJournal();
     const granted = this.#granted.get(accessPoint) ?? { seq: 0, usedSeq: 0 };
     if (granted.seq > granted.usedSeq) granted.usedSeq = granted.seq;
     else if (!this.#laws.opensWithoutJournal(accessPoint) || !this.#world.diskIsIll)
       throw new Violation(`${accessPoint}: a pulse without a durable grant of its own`);
+    const asks = this.#asksOf(accessPoint);
+    if (asks <= (this.#usedAsks.get(accessPoint) ?? 0))
+      throw new Violation(`${accessPoint}: a pulse that nobody has asked for`);
+    this.#usedAsks.set(accessPoint, asks);
+  }
+
+  #asksOf(accessPoint: string): number {
+    const pressed = this.#world.inputs.get(`${accessPoint} request-to-exit`)?.heard ?? 0;
+    return (this.#grants.get(accessPoint) ?? 0) + pressed;
   }
 
   #lookAtJournal(): void {

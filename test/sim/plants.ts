@@ -37,6 +37,22 @@ const cursorBeforeAcknowledgement: Plant = (ports) => ({
   },
 });
 
+/** A relay's driver that gives each pulse twice. */
+const twoPulsesAGrant: Plant = (ports, { clock }) => ({
+  ...ports,
+  createRelay: async (id, events) => {
+    const relay = await ports.createRelay(id, events);
+    return {
+      start: () => relay.start(),
+      stop: () => relay.stop(),
+      pulse: (durationMs) => {
+        relay.pulse(durationMs);
+        clock.after(2 * durationMs, () => relay.pulse(durationMs));
+      },
+    };
+  },
+});
+
 /** The word which list is in force is answered at once, and written later. */
 const swapBeforeStore: Plant = (ports) => ({
   ...ports,
@@ -95,6 +111,11 @@ export const PLANTS: readonly { bug: string; caughtAs: RegExp; options: LiveOpti
     bug: "pulse before sync",
     caughtAs: /a pulse without a durable grant/,
     options: { plant: pulseBeforeSync },
+  },
+  {
+    bug: "two pulses for one grant",
+    caughtAs: /a pulse (without a durable grant|that nobody has asked for)/,
+    options: { plant: twoPulsesAGrant },
   },
   {
     bug: "cursor before acknowledgement",
