@@ -170,6 +170,8 @@ describe("events", () => {
     bench.useList(listOfAll());
     gateway.inputEvents("wired", "passage").down("unplugged");
     gateway.inputEvents("wired", "passage").up({});
+    gateway.inputEvents("wired", "request-to-exit").up({});
+    await bench.clock.advance(100);
     for (let press = 0; press < 70; press += 1) bench.touch("wired", "request-to-exit");
     await bench.settle();
     const wired = gateway.relayEvents("wired");
