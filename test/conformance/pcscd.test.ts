@@ -11,6 +11,8 @@ import { makePcscd, type Pcscd, PROCESSOR_ATR, STORAGE_ATR, VirtualCard } from "
 import { ReaderListener } from "./reader.ts";
 import { hurriedWorld, type TestWorld, until } from "./world.ts";
 
+/** Some seconds: pcscd looks for cards a few times a second. */
+const WAVE_PASSES = 600;
 const CHILD = new URL("../../dist/drivers/pcsc-child.js", import.meta.url).pathname;
 const PROCESS = new URL("../../dist/drivers/pcsc-process.js", import.meta.url).href;
 
@@ -116,9 +118,13 @@ describe("PC/SC readers on a real pcscd", { timeout: 60_000 }, () => {
 
   it("tell of a card that was gone before it could be connected to", async () => {
     const { world, heard } = await startOne();
-    const waved = await VirtualCard.present(pcscd.ports[0]!, STORAGE_ATR, () => null);
-    waved.atrsLeft = 1;
-    expect(await firstReading(world, heard)).toMatchObject({
+    // Now and then pcscd does not see so short a visit at all: then the card is waved once more, as people do.
+    for (let wave = 0; wave < 5 && heard.told.length === 0; wave += 1) {
+      const waved = await VirtualCard.present(pcscd.ports[0]!, STORAGE_ATR, () => null);
+      waved.atrsLeft = 1;
+      for (let passes = 0; passes < WAVE_PASSES && heard.told.length === 0; passes += 1) await world.pass();
+    }
+    expect(heard.told[0]?.reading).toMatchObject({
       reason: "removed-early",
       step: expect.stringMatching(/^(connect failed: |not connected, )/),
     });
