@@ -154,8 +154,9 @@ async function faultsOf(
     // 1: it had something to do.
     if ("code" in checked && checked.code !== 1)
       return [`e2fsck ended with ${checked.code}: ${checked.stdout}`];
-    await mkdir(join(dir, "data"));
     await run("debugfs", ["-R", `rdump /data ${dir}`, file]);
+    // Where nothing is left of it, there is nothing to copy.
+    await mkdir(join(dir, "data"), { recursive: true });
     const faults = await cutFaults(join(dir, "data"), mark, chains);
     return faults.map((fault) => `cut before step ${moment.step}, ${moment.loss} lost: ${fault}`);
   } finally {
