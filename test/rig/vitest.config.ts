@@ -6,6 +6,8 @@ export default defineConfig({
     globalSetup: ["test/rig/setup.ts"],
     // There is one machine, and it is a slow one.
     fileParallelism: false,
+    // Translated, the guest now and then stands still for longer than a device waits.
+    retry: 1,
     testTimeout: 900_000,
     hookTimeout: 300_000,
     reporters: ["default", "./test/rig/reporter.ts"],
