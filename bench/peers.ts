@@ -1,6 +1,7 @@
 /**
  * `npm run bench:peers`: the gateway beside what people would pick instead, in one run: a Node-RED flow with the same cards, the
- * same kind of line and the same broker, tapped in turn. `--check` exits 1 on a missed bound, `--json` is for a program.
+ * same kind of line and the same broker, tapped in turn; and beside the plainest program that writes a tap down before it is told
+ * (`plainest.ts`), which is the limit. `--check` exits 1 on a missed bound, `--json` is for a program.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,8 +20,10 @@ import { Pty } from "../test/peers/pty.ts";
 import { MadeUpCards } from "./cards.ts";
 import { type Figure, isMissed, percentile, showFigure } from "./figures.ts";
 import { makeNodeRed, PEER_TOPIC } from "./node-red.ts";
+import { PLAINEST_TOPIC } from "./plainest.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../dist/daemon/cli.js", import.meta.url));
+const PLAINEST = fileURLToPath(new URL("./plainest.js", import.meta.url));
 const WARM_UP_TAPS = 50;
 /** Taps presented while the broker is away; how far apart a busy turnstile has them. */
 const OUTAGE_TAPS = 200;
@@ -53,7 +56,7 @@ async function measure(count: number, taps: number): Promise<Figure[]> {
   say("installing Node-RED");
   const theirs = await makePeer(folder, broker, cards);
   // Its session outlives the outages, as a centre's does.
-  const subscriber = await startSubscriber(broker.url, [PEER_TOPIC, "grindvakt/#"], {
+  const subscriber = await startSubscriber(broker.url, [PEER_TOPIC, PLAINEST_TOPIC, "grindvakt/#"], {
     clientId: "centre",
     clean: false,
     properties: { sessionExpiryInterval: 3_600 },
@@ -61,13 +64,15 @@ async function measure(count: number, taps: number): Promise<Figure[]> {
   });
   subscriber.client.on("error", () => undefined);
   cleanUp.push(() => subscriber.stop());
+  const plainest = await makePlainest(folder, broker);
   const bench = new Bench(cards, subscriber, broker);
-  for (const gate of [ours, theirs]) {
+  for (const gate of [ours, theirs, plainest]) {
     gate.start();
     await bench.ready(gate);
   }
   say(`${taps} taps in turn`);
-  const latency = await bench.latency([ours, theirs], taps);
+  const latency = await bench.latency([ours, theirs, plainest], taps);
+  await plainest.end("SIGKILL");
   const memory = await Promise.all([ours, theirs].map((gate) => gate.residentMb()));
   say("an outage of the broker");
   const outage = await bench.outage([ours, theirs], false);
@@ -76,6 +81,9 @@ async function measure(count: number, taps: number): Promise<Figure[]> {
   const [us, them] = [ours.name, theirs.name];
   const p = (gate: Gate, share: number) => percentile(latency.get(gate) ?? [], share);
   return [
+    { what: `${plainest.name}: bytes in to message, p50`, value: p(plainest, 0.5), unit: "ms" },
+    { what: `${plainest.name}: p99`, value: p(plainest, 0.99), unit: "ms" },
+    { what: `${us}: p50 as a multiple of it`, value: p(ours, 0.5) / p(plainest, 0.5), unit: "" },
     { what: `${them}: bytes in to message, p50`, value: p(theirs, 0.5), unit: "ms" },
     { what: `${us}: the same, p50`, value: p(ours, 0.5), unit: "ms", bound: p(theirs, 0.5) },
     { what: `${them}: p99`, value: p(theirs, 0.99), unit: "ms" },
@@ -163,6 +171,12 @@ async function makePeer(folder: string, broker: Mosquitto, cards: MadeUpCards): 
   const pty = await pluggedPty();
   const { version, args } = await makeNodeRed(peer, { port: pty.path, brokerPort: broker.port, cards });
   return new Gate(`Node-RED ${version}`, pty, args, PEER_TOPIC);
+}
+
+async function makePlainest(folder: string, broker: Mosquitto): Promise<Gate> {
+  const pty = await pluggedPty();
+  const args = [PLAINEST, pty.path, broker.url, join(folder, "plainest.ndjson")];
+  return new Gate("The plainest that writes first", pty, args, PLAINEST_TOPIC);
 }
 
 async function pluggedPty(): Promise<Pty> {
