@@ -15,8 +15,8 @@ const DIGITS = 1e10;
 const ISSUERS = 26 * 26;
 const NARROW_BITS = 16;
 const WIDE_BITS = 24;
-/** Of 65 evenly spread numbers in a page nearly all lie within this many of where they should be. */
-const GUESS_SPREAD = 12;
+/** Half a line of the cache: of evenly spread numbers half lie nearer to where they should be. */
+const FIRST_STEP = 8;
 /** From a position back to its page begins at the page of every 1,024th position, a few pages away. */
 const BLOCK_BITS = 10;
 
@@ -184,17 +184,28 @@ export class NumberTable {
   }
 }
 
-/** The first cell of `[start, end)` whose number is not below `low`. */
+/**
+ * The first cell of `[start, end)` whose number is not below `low`. Were they spread evenly it would be at a guess: from there in
+ * doubling steps, so that hardly more than the line of the cache it lies in is looked at.
+ */
 function firstFrom(cells: Uint32Array, start: number, end: number, low: number): number {
   let from = start;
   let to = end;
-  if (to - from > 2 * GUESS_SPREAD) {
-    // Were they spread evenly, it would be about here: two looks at once, instead of three one after the other.
+  if (to - from > 2 * FIRST_STEP) {
     const guess = from + Math.floor(((to - from) * low) / 2 ** NARROW_BITS);
-    const before = guess - GUESS_SPREAD;
-    const after = guess + GUESS_SPREAD;
-    if (before > from && cells[before]! >>> 16 < low) from = before + 1;
-    if (after < to && cells[after]! >>> 16 >= low) to = after;
+    if (cells[guess]! >>> 16 < low) {
+      from = guess + 1;
+      for (let step = FIRST_STEP; guess + step < to; step *= 2) {
+        if (cells[guess + step]! >>> 16 < low) from = guess + step + 1;
+        else to = guess + step;
+      }
+    } else {
+      to = guess;
+      for (let step = FIRST_STEP; guess - step >= from; step *= 2) {
+        if (cells[guess - step]! >>> 16 < low) from = guess - step + 1;
+        else to = guess - step;
+      }
+    }
   }
   while (from < to) {
     const middle = (from + to) >>> 1;
