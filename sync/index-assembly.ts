@@ -6,7 +6,8 @@ import { type Cut, fillCut, placeOfCut } from "./index-cuts.ts";
 import { allocateImage, type IndexFacts, type IndexImage, sealImage } from "./index-file.ts";
 import { fillLongTokens, LongTokenTable, type LongTokenWalk } from "./index-long-tokens.ts";
 import { NumberTable, planPages } from "./index-numbers.ts";
-import { fillTokens, TokenTable, type TokenWalk } from "./index-tokens.ts";
+import { Sieve } from "./index-sieve.ts";
+import { fillTokens, TokenTable, type TokenWalk, UidKey } from "./index-tokens.ts";
 
 /** Standings are numbered in 16 bits; a list has some thousands of them, one for each day and status. */
 const STANDINGS_MAX = 65_536;
@@ -30,7 +31,13 @@ export interface CardSource {
 /** `twice`: a packed number that is there twice. */
 export type Assembled = { kind: "made"; image: IndexImage } | { kind: "twice"; packed: number };
 
-export function assemble(source: CardSource, facts: IndexFacts, cuts: readonly Cut[]): Assembled {
+/** `isUpper`: the image will lie above others. */
+export function assemble(
+  source: CardSource,
+  facts: IndexFacts,
+  cuts: readonly Cut[],
+  isUpper: boolean,
+): Assembled {
   const { kinds, count } = source;
   const issuers = kinds.issuers();
   const image = allocateImage(
@@ -42,6 +49,7 @@ export function assemble(source: CardSource, facts: IndexFacts, cuts: readonly C
       tokens: source.tokenCount,
       longTokens: source.longTokenCount,
       cuts,
+      sieved: isUpper,
     },
     facts,
   );
@@ -55,6 +63,7 @@ export function assemble(source: CardSource, facts: IndexFacts, cuts: readonly C
   fillTokens(parts.tokens, source.walkTokens, positionOf);
   fillLongTokens(parts.longTokens, source.walkLongTokens, positionOf);
   for (const cut of cuts) fillCutOf(image, cut);
+  fillSieves(image, numbers);
   sealImage(image);
   return { kind: "made", image };
 }
@@ -62,6 +71,20 @@ export function assemble(source: CardSource, facts: IndexFacts, cuts: readonly C
 function fillCutOf({ parts }: IndexImage, cut: Cut): void {
   const table = parts.cuts[placeOfCut(cut)];
   if (table != null) fillCut(table, cut, new TokenTable(parts.tokens), new LongTokenTable(parts.longTokens));
+}
+
+function fillSieves({ parts }: IndexImage, numbers: NumberTable): void {
+  if (parts.numberSieve !== null) {
+    const sieve = new Sieve(parts.numberSieve);
+    numbers.forEach((packed) => {
+      sieve.add(packed);
+    });
+  }
+  if (parts.tokenSieve !== null) {
+    const sieve = new Sieve(parts.tokenSieve);
+    const key = new UidKey();
+    new TokenTable(parts.tokens).forEach(key, () => sieve.add(key.lower));
+  }
 }
 
 /** The issuers and the standings that occur among some cards. */

@@ -84,8 +84,9 @@ export class ListBuilder {
     if (this.#fault !== null) return refuse("bad-row", `row ${this.#fault.row}: ${this.#fault.why}`);
     const why = this.#remember();
     if (why !== null) return refuse("too-large", why);
-    const { revision, publishedAtMs, cards } = this.#order;
-    const assembled = assemble(this.#gathering, { revision, publishedAtMs, cards }, this.#cuts);
+    const { revision, base, publishedAtMs, cards } = this.#order;
+    const facts = { revision, publishedAtMs, cards };
+    const assembled = assemble(this.#gathering, facts, this.#cuts, base !== null);
     if (assembled.kind === "twice") return refuse("bad-row", this.#describeTwice(assembled.packed));
     if (this.#listed !== cards) {
       return refuse("wrong-count", `it leaves ${this.#listed} cards, its signed description says ${cards}`);

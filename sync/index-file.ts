@@ -11,6 +11,7 @@ import type { DiskFile, Files } from "../drivers/ports.ts";
 import { CUTS, type Cut, placeOfCut } from "./index-cuts.ts";
 import type { LongTokenParts } from "./index-long-tokens.ts";
 import { blockCount, type NumberParts, POSITIONS_MAX } from "./index-numbers.ts";
+import { sieveWords } from "./index-sieve.ts";
 import { TOKENS_MAX, type TokenParts, tokenStarts } from "./index-tokens.ts";
 import { UID_BYTES_MAX } from "./rows.ts";
 
@@ -45,6 +46,8 @@ export interface IndexShape {
   tokens: number;
   longTokens: number;
   cuts: readonly Cut[];
+  /** It lies above others, and most of what is asked for is not in it. */
+  sieved: boolean;
 }
 
 export interface IndexParts {
@@ -56,6 +59,9 @@ export interface IndexParts {
   longTokens: LongTokenParts;
   /** A table for each of `CUTS`, or null. */
   cuts: readonly (TokenParts | null)[];
+  /** Bits that say which keys the layer does not have; null: every lookup is searched for. */
+  numberSieve: Uint32Array | null;
+  tokenSieve: Uint32Array | null;
 }
 
 /** An index file in memory: shared memory, so that a worker hands it over without a copy. */
@@ -226,9 +232,10 @@ function readHeader(bytes: Uint8Array): Header | string {
   return { facts, wide: header.getUint32(28, true) === 1, counts, sizeBytes: sizeOf(counts) };
 }
 
-/** Bytes of one element of each section, in the order they lie in; the last eight are the cuts. */
-const SECTIONS = [2, 4, 4, 4, 1, 4, 4, 4, 1, 4, 4, 4, 4, 4, 4, 4, 4, 4] as const;
+/** Bytes of one element of each section, in the order they lie in; the last ten are the cuts and the sieves. */
+const SECTIONS = [2, 4, 4, 4, 1, 4, 4, 4, 1, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4] as const;
 const FIRST_CUT = 10;
+const FIRST_SIEVE = 18;
 
 function countsOf(shape: IndexShape): number[] {
   const { positions, tokens, longTokens } = shape;
@@ -247,6 +254,8 @@ function countsOf(shape: IndexShape): number[] {
     longTokens * UID_BYTES_MAX,
     longTokens,
     ...CUTS.flatMap(() => [0, 0]),
+    shape.sieved ? sieveWords(positions) : 0,
+    shape.sieved ? sieveWords(tokens) : 0,
   ];
   for (const cut of shape.cuts) {
     counts[FIRST_CUT + 2 * placeOfCut(cut)] = starts;
@@ -275,6 +284,7 @@ function partsOf(bytes: Uint8Array, wide: boolean, counts: number[]): IndexParts
   const shortsAt = (i: number) => new Uint16Array(buffer, offsets[i], counts[i]);
   const wordsAt = (i: number) => new Uint32Array(buffer, offsets[i], counts[i]);
   const cutAt = (i: number) => (counts[i] === 0 ? null : { starts: wordsAt(i), entries: wordsAt(i + 1) });
+  const sieveAt = (i: number) => (counts[i] === 0 ? null : wordsAt(i));
   return {
     wide,
     numbers: {
@@ -288,6 +298,8 @@ function partsOf(bytes: Uint8Array, wide: boolean, counts: number[]): IndexParts
     tokens: { starts: wordsAt(6), entries: wordsAt(7) },
     longTokens: { uids: bytesAt(8), positions: wordsAt(9) },
     cuts: CUTS.map((_, place) => cutAt(FIRST_CUT + 2 * place)),
+    numberSieve: sieveAt(FIRST_SIEVE),
+    tokenSieve: sieveAt(FIRST_SIEVE + 1),
   };
 }
 

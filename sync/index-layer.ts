@@ -10,9 +10,6 @@ import { Sieve } from "./index-sieve.ts";
 import { type IsHidden, NOT_FOUND, TokenTable, UidKey } from "./index-tokens.ts";
 import { UID_BYTES_MAX } from "./rows.ts";
 
-/** Making a sieve of more would hold up the loop for milliseconds; such a layer is soon merged. */
-const SIFTED_MAX = 65_536;
-
 export class Layer {
   readonly image: IndexImage;
   readonly numbers: NumberTable;
@@ -21,20 +18,18 @@ export class Layer {
   readonly #cuts: readonly (TokenTable | null)[];
   readonly #key = new UidKey();
   /** Null: every lookup is searched for. */
-  readonly #numberSieve: Sieve | null = null;
-  readonly #tokenSieve: Sieve | null = null;
+  readonly #numberSieve: Sieve | null;
+  readonly #tokenSieve: Sieve | null;
 
-  /** `isUpper`: it lies above others, and most of what is asked for is not in it. */
-  constructor(image: IndexImage, isUpper = false) {
+  constructor(image: IndexImage) {
     const { parts } = image;
     this.image = image;
     this.numbers = new NumberTable(parts.numbers, parts.wide);
     this.tokens = new TokenTable(parts.tokens);
     this.longTokens = new LongTokenTable(parts.longTokens);
     this.#cuts = parts.cuts.map((cut) => (cut === null ? null : new TokenTable(cut)));
-    if (!isUpper || Math.max(this.numbers.size, this.tokens.size) > SIFTED_MAX) return;
-    this.#numberSieve = sieveOf(this.numbers);
-    this.#tokenSieve = sieveOfTokens(this.tokens);
+    this.#numberSieve = parts.numberSieve === null ? null : new Sieve(parts.numberSieve);
+    this.#tokenSieve = parts.tokenSieve === null ? null : new Sieve(parts.tokenSieve);
   }
 
   /** The position of a packed number, or `NOT_FOUND`. */
@@ -71,19 +66,4 @@ export class Layer {
     if (table !== null) return table.find(this.#key, isHidden);
     return scanForCut(this.#key, CUTS[place]!, this.tokens, this.longTokens, isHidden);
   }
-}
-
-function sieveOf(numbers: NumberTable): Sieve {
-  const sieve = new Sieve(numbers.size);
-  numbers.forEach((packed) => {
-    sieve.add(packed);
-  });
-  return sieve;
-}
-
-function sieveOfTokens(tokens: TokenTable): Sieve {
-  const sieve = new Sieve(tokens.size);
-  const key = new UidKey();
-  tokens.forEach(key, () => sieve.add(key.lower));
-  return sieve;
 }

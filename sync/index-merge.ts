@@ -36,7 +36,7 @@ function mergeTwo(
   bottom: boolean,
 ): IndexImage {
   const merge = new Merge(new Layer(lower), upper === null ? null : new Layer(upper), bottom);
-  const assembled = assemble(merge, (upper ?? lower).facts, cuts);
+  const assembled = assemble(merge, (upper ?? lower).facts, cuts, !bottom);
   if (assembled.kind === "twice") throw new Error("a card is twice in a merged list");
   return assembled.image;
 }

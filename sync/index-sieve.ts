@@ -5,17 +5,23 @@
 
 /** One key in sixteen that is not there is searched for all the same. */
 const BITS_PER_KEY = 16;
+const WORD_BITS_LOG2 = 5;
 /** Spreads keys that lie side by side: 2^32 over the golden ratio. */
 const SPREAD = 0x9e3779b1;
+
+/** How many 32-bit words a sieve of so many keys takes: a power of two. */
+export function sieveWords(keys: number): number {
+  return 2 ** Math.max(0, Math.ceil(Math.log2(keys * BITS_PER_KEY)) - WORD_BITS_LOG2);
+}
 
 export class Sieve {
   readonly #words: Uint32Array;
   readonly #shift: number;
 
-  constructor(keys: number) {
-    const bits = Math.max(5, Math.ceil(Math.log2(keys * BITS_PER_KEY)));
-    this.#words = new Uint32Array(2 ** (bits - 5));
-    this.#shift = 32 - bits;
+  /** `words`: as many as `sieveWords` says, zeros until keys are added. */
+  constructor(words: Uint32Array) {
+    this.#words = words;
+    this.#shift = Math.clz32(words.length) + 1 - WORD_BITS_LOG2;
   }
 
   /** Of a key beyond 32 bits the lower ones count. */

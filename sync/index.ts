@@ -27,7 +27,7 @@ export class Index implements CardIndex {
 
   /** Takes other images of the same list (a merged one for several): no answer changes. Oldest first. */
   lieIn(images: readonly IndexImage[]): void {
-    const layers = images.map((image, i) => new Layer(image, i > 0)).reverse();
+    const layers = images.map((image) => new Layer(image)).reverse();
     this.layers = layers;
     this.#hidden = layers.map((layer, i) => {
       const newer = layers.slice(0, i);

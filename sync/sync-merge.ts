@@ -67,6 +67,7 @@ export function createMerger(
       });
     },
     async abandon() {
+      if (running === null) return;
       aborting.abort();
       await running;
     },

@@ -108,6 +108,23 @@ function taken(...parameters: Parameters<typeof takeDelta>) {
 }
 
 describe("deltas", () => {
+  it("bring the bits that say whom they do not speak of, and a merged list has none", () => {
+    const cards = [card("BB-2401-000001", "active", "04A1B2C3D4E5F6"), card("BB-2402-000003")];
+    const held = imagesOf(indexOf(cards));
+    const session = new BuildSession({ lower: held, top: null, cuts: [], corrections: [] });
+    const order = { base: 1, revision: 2, publishedAtMs: null, cards: 2 };
+    const builder = session.builder(order);
+    builder.push(textOf([{ ...cards[0]!, status: "blocked" }]));
+    const outcome = builder.finish();
+    if (outcome.kind === "refused") throw new Error(outcome.why);
+    session.take(order, outcome);
+    const { parts } = session.built.top!;
+    expect(parts.numberSieve).toHaveLength(1);
+    expect(parts.tokenSieve!.some((word) => word !== 0)).toBe(true);
+    const merged = mergeLayers([...held, session.built.top!], [], true);
+    expect([held[0]!, merged].map((image) => image.parts.numberSieve)).toEqual([null, null]);
+  });
+
   it("come to what the whole lists come to, whatever they say, and however they are merged", () => {
     // Before each delta: nothing, the newest layer is set among those that stay, or all layers are merged.
     const anySteps = fc.array(fc.constantFrom("go", "freeze", "merge"), { minLength: 5, maxLength: 5 });
