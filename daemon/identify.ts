@@ -73,6 +73,8 @@ export class Search {
 export interface Identified {
   sight: SightLine;
   ways: readonly Way[];
+  /** How many taps since the one told before came too fast to be looked up. */
+  leftOut: number;
 }
 
 export interface IdentifierRooms {
@@ -88,6 +90,7 @@ export interface IdentifierRooms {
 export class Identifier {
   readonly #rooms: IdentifierRooms;
   #waiting: (() => void)[] = [];
+  #leftOut = 0;
   #timer: Timer | null = null;
 
   constructor(rooms: IdentifierRooms) {
@@ -95,7 +98,11 @@ export class Identifier {
   }
 
   take(sight: Sight, stamp: Stamp, tell: (identified: Identified) => void): void {
-    if (sight.kind === "bytes" || this.#waiting.length >= WAITING_MAX) return;
+    if (sight.kind === "bytes") return;
+    if (this.#waiting.length >= WAITING_MAX) {
+      this.#leftOut += 1;
+      return;
+    }
     const candidates = this.#rooms.candidatesOf(sight);
     const ways: Way[] = [];
     const step = (): void => {
@@ -106,7 +113,10 @@ export class Identifier {
       }
       this.#waiting.shift();
       const known = ways.filter(({ card }) => card !== null);
-      tell({ sight: sightLine(sight, stamp), ways: [...known, ...ways.filter(({ card }) => card === null)] });
+      const sorted = [...known, ...ways.filter(({ card }) => card === null)];
+      const leftOut = this.#leftOut;
+      this.#leftOut = 0;
+      tell({ sight: sightLine(sight, stamp), ways: sorted, leftOut });
     };
     this.#waiting.push(step);
     this.#next();

@@ -30,10 +30,11 @@ export function identifyCommand(): Command {
         const search = new Search(wanted);
         return untilStopped((signal) => {
           const found = new AbortController();
-          const take = (identified: Identified, leftOut: number): void => {
+          const take = (identified: Identified, notSent: number): void => {
             const settings = search.add(identified.ways);
+            const leftOut = identified.leftOut + notSent;
             if (json === true) printJson({ ...identified, settings, leftOut });
-            else printIdentified(identified, settings, wanted);
+            else printIdentified({ ...identified, leftOut }, settings, wanted);
             if (wanted !== null && settings.length > 0) found.abort();
           };
           const watch = {
@@ -64,13 +65,14 @@ function numberOf(card: string, issuers: readonly string[]): string {
 }
 
 function printIdentified(
-  { sight, ways }: Identified,
+  { sight, ways, leftOut }: Identified,
   settings: readonly (string | null)[],
   wanted: string | null,
 ): void {
   print(`${paint(sight.time.slice(11, 23), "dim")}  ${shown(sight)}`);
   for (const way of ways) print(`  ${wayLine(way)}`);
   if (ways.length === 0) print("  nothing that could be a card");
+  if (leftOut > 0) print(`… ${leftOut} more came too fast to be looked up`);
   print(adviceOf(settings, wanted));
 }
 
