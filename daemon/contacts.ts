@@ -1,6 +1,7 @@
 /** The contacts of one access point: which are wired, whether each is there, and how it stands. */
 import type { InputEvents, Stamp } from "../drivers/driver.ts";
-import type { Log } from "../drivers/ports.ts";
+import type { Clock, Log } from "../drivers/ports.ts";
+import { createFlaps, type Flaps } from "./flaps.ts";
 import { type Scribe, timeOf } from "./scribe.ts";
 import { cut } from "./tap-event.ts";
 
@@ -21,6 +22,7 @@ export interface InputState {
 }
 
 export interface ContactsRooms {
+  clock: Clock;
   log: Log;
   scribe: Scribe;
   /** A contact closed (`active`) or opened. Of a tamper switch also that it was found closed. */
@@ -35,6 +37,7 @@ export class Contacts {
   readonly #states = new Map<InputUse, InputState>();
   /** From when on a closed contact is one that has moved. */
   readonly #watchedFromMs = new Map<InputUse, number>();
+  readonly #flaps: Flaps[] = [];
 
   constructor(accessPoint: string, uses: readonly InputUse[], rooms: ContactsRooms) {
     this.#accessPoint = accessPoint;
@@ -52,9 +55,30 @@ export class Contacts {
     return Object.fromEntries(this.#states);
   }
 
+  /** Tells what was only counted so far. */
+  close(): void {
+    for (const flaps of this.#flaps) flaps.flush();
+  }
+
   eventsOf(use: InputUse): InputEvents {
     const accessPoint = this.#accessPoint;
-    const { log } = this.#rooms;
+    const { clock, log } = this.#rooms;
+    // What is only counted is not logged either.
+    const flaps = createFlaps(clock, {
+      changed: (why) => {
+        if (why === null) {
+          log.info("input is up", { accessPoint, input: use });
+          return this.#note("input-up", use, {});
+        }
+        log.warn("input is down", { accessPoint, input: use, why });
+        this.#note("input-down", use, { why });
+      },
+      flapping: (count, why) => {
+        log.warn("input comes and goes", { accessPoint, input: use, count, why });
+        this.#note("input-flapping", use, { count, why });
+      },
+    });
+    this.#flaps.push(flaps);
     let isDown = false;
     let isActive = false;
     return {
@@ -69,15 +93,14 @@ export class Contacts {
       up: ({ model }) => {
         this.#watchedFromMs.set(use, this.#rooms.scribe.stamp().monotonicMs + FOUND_MS);
         this.#change(use, isActive ? "closed" : "open", null);
-        log.info("input is up", { accessPoint, input: use, model });
         // The first time is what everybody expects; afterwards it ends an alarm.
-        if (isDown) this.#note("input-up", use, {});
+        if (isDown) flaps.take(null);
+        else log.info("input is up", { accessPoint, input: use, model });
         isDown = false;
       },
       down: (why) => {
         this.#change(use, "down", why);
-        log.warn("input is down", { accessPoint, input: use, why });
-        this.#note("input-down", use, { why });
+        flaps.take(why);
         isDown = true;
       },
     };

@@ -4,6 +4,7 @@
  */
 import type { ReaderEvents, Reading, Stamp } from "../drivers/driver.ts";
 import type { Clock } from "../drivers/ports.ts";
+import { createFlaps, type Flaps } from "./flaps.ts";
 import { createMailbox } from "./mailbox.ts";
 import { createNoise, createTally, type Noise, type Tally } from "./noise.ts";
 import { createNotices, type Notices } from "./notices.ts";
@@ -26,6 +27,7 @@ interface Desk {
   state: ReaderState;
   noise: Noise;
   dropped: Tally;
+  flaps: Flaps;
   notices: Notices;
 }
 
@@ -63,9 +65,10 @@ export class Intake {
       const desk = this.#desks.get(left.reader);
       if (desk !== undefined) this.#drop(desk);
     }
-    for (const { noise, dropped, notices } of this.#desks.values()) {
+    for (const { noise, dropped, flaps, notices } of this.#desks.values()) {
       noise.flush();
       dropped.flush();
+      flaps.flush();
       notices.flush();
     }
   }
@@ -114,28 +117,30 @@ export class Intake {
   #changeState(id: string, state: "up" | "down", why: string | null, model: string | null): void {
     const desk = this.#desks.get(id);
     if (desk === undefined) return;
-    const stamp = this.#rooms.scribe.stamp();
     desk.state = {
       ...desk.state,
       state,
       why: why === null ? null : cut(why),
       model: model === null ? desk.state.model : cut(model),
-      since: timeOf(stamp),
+      since: timeOf(this.#rooms.scribe.stamp()),
     };
-    const data = { event: state, reader: id, why, model: desk.state.model };
-    this.#rooms.scribe.write("grindvakt.reader.v1", id, stamp, data);
+    desk.flaps.take(why);
     this.#rooms.changed();
   }
 
   #furnish(id: string): Desk {
     const { scribe, changed } = this.#rooms;
-    const tell = (event: "misreads" | "dropped") => (count: number) => {
-      scribe.write("grindvakt.reader.v1", id, scribe.stamp(), { event, reader: id, count });
-    };
+    const write = (event: string, data: Readonly<Record<string, unknown>>): void =>
+      void scribe.write("grindvakt.reader.v1", id, scribe.stamp(), { event, reader: id, ...data });
+    const tell = (event: "misreads" | "dropped") => (count: number) => write(event, { count });
     const desk: Desk = {
       state: newReaderState(timeOf(scribe.stamp())),
       noise: createNoise(this.#clock, tell("misreads")),
       dropped: createTally(this.#clock, tell("dropped")),
+      flaps: createFlaps(this.#clock, {
+        changed: (why) => write(why === null ? "up" : "down", { why, model: desk.state.model }),
+        flapping: (count, why) => write("flapping", { count, why, model: desk.state.model }),
+      }),
       notices: createNotices(id, {
         clock: this.#clock,
         scribe,

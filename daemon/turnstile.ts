@@ -14,6 +14,7 @@ import {
   type Ticket,
 } from "./access-point.ts";
 import { Contacts, type InputState, type InputUse } from "./contacts.ts";
+import { createFlaps, type Flaps } from "./flaps.ts";
 import type { Settlement } from "./journal.ts";
 import { createNoise, type Noise } from "./noise.ts";
 import { awaitPassage, giveUp, type Missed, NO_PASSAGE, opened, passed, stayedShut } from "./passage.ts";
@@ -64,6 +65,7 @@ export class Turnstile {
   readonly #rooms: TurnstileRooms;
   readonly #contacts: Contacts;
   readonly #noise: Record<InputUse, Noise>;
+  readonly #flaps: Flaps;
   readonly #asking = new Map<Ticket, Asker>();
   #relay: Relay | null = null;
   #relayState: RelayState | null;
@@ -91,6 +93,14 @@ export class Turnstile {
       ),
       tamper: createNoise(clock, (count) => this.#note("tamper-changes", scribe.stamp(), { count })),
     };
+    this.#flaps = createFlaps(clock, {
+      changed: (why) => this.#tellRelay(why),
+      // What is only counted is not logged either.
+      flapping: (count, why) => {
+        rooms.log.warn("relay comes and goes", { accessPoint: id, count, why });
+        this.#note("relay-flapping", scribe.stamp(), { count, why });
+      },
+    });
     this.#relayState = pulseMs === null ? null : { state: "starting", since: this.#now(), why: null };
   }
 
@@ -116,6 +126,8 @@ export class Turnstile {
   close(): void {
     this.#giveUp?.cancel();
     for (const noise of Object.values(this.#noise)) noise.flush();
+    this.#flaps.flush();
+    this.#contacts.close();
   }
 
   // ---------------------------------------------------------------- a grant
@@ -176,8 +188,6 @@ export class Turnstile {
   // ---------------------------------------------------------------- the relay
 
   relayEvents(): RelayEvents {
-    const accessPoint = this.#settings.id;
-    const { log, scribe } = this.#rooms;
     let isDown = false;
     return {
       energised: () => this.#energised(),
@@ -185,15 +195,14 @@ export class Turnstile {
       failed: (why) => this.#relayEnded("failed", why),
       up: ({ model }) => {
         this.#relayChanged("up", null);
-        log.info("relay is up", { accessPoint, model });
         // The first time is what everybody expects; afterwards it ends an alarm.
-        if (isDown) this.#note("relay-up", scribe.stamp(), {});
+        if (isDown) this.#flaps.take(null);
+        else this.#rooms.log.info("relay is up", { accessPoint: this.#settings.id, model });
         isDown = false;
       },
       down: (why) => {
         this.#relayChanged("down", why);
-        log.warn("relay is down", { accessPoint, why });
-        this.#note("relay-down", scribe.stamp(), { why });
+        this.#flaps.take(why);
         isDown = true;
       },
     };
@@ -220,6 +229,17 @@ export class Turnstile {
     const heldMs = energisedMs === null ? 0 : Math.round(clock.monotonicMs() - energisedMs);
     if (why !== null) log.error("relay failed", { accessPoint: this.#settings.id, why });
     this.#write(event, asker, { heldMs, ...(why === null ? {} : { why }) });
+  }
+
+  #tellRelay(why: string | null): void {
+    const { log, scribe } = this.#rooms;
+    const accessPoint = this.#settings.id;
+    if (why === null) {
+      log.info("relay is up", { accessPoint });
+      return this.#note("relay-up", scribe.stamp(), {});
+    }
+    log.warn("relay is down", { accessPoint, why });
+    this.#note("relay-down", scribe.stamp(), { why });
   }
 
   #relayChanged(state: RelayState["state"], why: string | null): void {

@@ -151,6 +151,7 @@ describe("events", () => {
     gateway.readerEvents("in-1").up({ model: "a reader" });
     gateway.readerEvents("in-2").up({});
     gateway.readerEvents("in-2").down("unplugged");
+    for (let plug = 0; plug < 20; plug += 1) gateway.readerEvents("strict-1").down("x".repeat(10_000));
     const notices: ReaderNotice[] = [
       { kind: "tamper", active: true },
       { kind: "power", failed: true },
@@ -238,6 +239,7 @@ describe("events", () => {
       "grindvakt.gateway.v1 tamper-changes",
       "grindvakt.reader.v1 up",
       "grindvakt.reader.v1 down",
+      "grindvakt.reader.v1 flapping",
       "grindvakt.reader.v1 misreads",
       "grindvakt.reader.v1 dropped",
       ...["tamper", "power", "alarm", "commissioned", "keys", "notices"].map(
