@@ -9,8 +9,19 @@ import { wordsOf } from "./words.ts";
 
 /** What `hid.ts` promises. */
 const callMsMax = 5_000;
+/** Likewise. A device is closed within milliseconds; one that the kernel holds on to must not keep us from stopping. */
+const closeMsMax = 1_000;
 
-type Library = Pick<typeof import("node-hid"), "devicesAsync" | "HIDAsync" | "setDriverType">;
+/** As much of node-hid as is used here. */
+export interface HidLibrary {
+  devicesAsync: typeof import("node-hid")["devicesAsync"];
+  HIDAsync: { open(path: string): Promise<HidNative> };
+}
+
+export type HidNative = Pick<HIDAsync, "on" | "close" | "sendFeatureReport" | "getFeatureReport">;
+
+/** Resolves with the library, told how to take devices; rejects with words fit to be shown. */
+export type LoadHidLibrary = (takesFromKernel: boolean) => Promise<HidLibrary>;
 
 export interface NodeHidSettings {
   /**
@@ -20,9 +31,13 @@ export interface NodeHidSettings {
   takesFromKernel: boolean;
 }
 
-export function createNodeHid({ takesFromKernel }: NodeHidSettings, clock: Clock): Hid {
-  let loading: Promise<Library> | null = null;
-  const load = (): Promise<Library> => {
+export function createNodeHid(
+  { takesFromKernel }: NodeHidSettings,
+  clock: Clock,
+  loadLibrary: LoadHidLibrary = loadNodeHid,
+): Hid {
+  let loading: Promise<HidLibrary> | null = null;
+  const load = (): Promise<HidLibrary> => {
     loading ??= loadLibrary(takesFromKernel);
     return loading;
   };
@@ -43,12 +58,12 @@ export function createNodeHid({ takesFromKernel }: NodeHidSettings, clock: Clock
         opening.then((late) => late.close()).catch(() => undefined);
         throw new Error(refusalOf(device, error.message, takesFromKernel));
       });
-      return attach(native, events);
+      return attach(native, events, clock);
     },
   };
 }
 
-async function loadLibrary(takesFromKernel: boolean): Promise<Library> {
+async function loadNodeHid(takesFromKernel: boolean): Promise<HidLibrary> {
   try {
     const { default: library } = await import("node-hid");
     library.setDriverType(takesFromKernel ? "libusb" : "hidraw");
@@ -78,7 +93,7 @@ async function inTime<T>(clock: Clock, call: Promise<T>): Promise<T> {
   return answer;
 }
 
-async function listDevices(library: Library, { vendorId, productId }: HidIds): Promise<HidDevice[]> {
+async function listDevices(library: HidLibrary, { vendorId, productId }: HidIds): Promise<HidDevice[]> {
   const devices = await library.devicesAsync(vendorId, productId);
   return Promise.all(devices.map(describe));
 }
@@ -128,8 +143,8 @@ function refusalOf({ path, port }: HidDevice, why: string, takesFromKernel: bool
   return `${name} cannot be opened: ${why}`;
 }
 
-async function attach(native: HIDAsync, events: HidEvents): Promise<HidHandle> {
-  let closing: Promise<void> | null = null;
+async function attach(native: HidNative, events: HidEvents, clock: Clock): Promise<HidHandle> {
+  let closing: Promise<unknown> | null = null;
   let isGone = false;
   native.on("data", (bytes: Buffer) => {
     if (closing === null && !isGone) events.report(bytes);
@@ -146,9 +161,13 @@ async function attach(native: HIDAsync, events: HidEvents): Promise<HidHandle> {
       await native.sendFeatureReport(Buffer.from(bytes));
     },
     getFeature: (reportId, lengthBytes) => native.getFeatureReport(reportId, lengthBytes),
-    close: () => {
-      closing ??= native.close().catch(() => undefined);
-      return closing;
+    close: async () => {
+      closing ??= within(
+        clock,
+        closeMsMax,
+        native.close().catch(() => undefined),
+      );
+      await closing;
     },
   };
 }

@@ -30,7 +30,7 @@ export interface HidHandle {
   sendFeature(bytes: Uint8Array): Promise<void>;
   /** The report's id and the report, at most `lengthBytes` of both. */
   getFeature(reportId: number, lengthBytes: number): Promise<Uint8Array>;
-  /** Safe at any time and more than once; never rejects, and `gone` is not called for it. */
+  /** Resolves within a second. Safe at any time and more than once; never rejects, and `gone` is not called for it. */
   close(): Promise<void>;
 }
 

@@ -2,7 +2,11 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { portInPlace } from "../../drivers/hid-node.ts";
+import { HidBoards } from "../../drivers/hid-boards.ts";
+import { createNodeHid, type HidLibrary, type HidNative, portInPlace } from "../../drivers/hid-node.ts";
+import { hidReader } from "../../drivers/reader-hid.ts";
+import { hidRelay } from "../../drivers/relay-hid.ts";
+import { simulatedWorld } from "../conformance/world.ts";
 
 const SCRIPT = `
   import { createNodeHid } from "./dist/drivers/hid-node.js";
@@ -28,6 +32,60 @@ it.each([
   const [listed, opened] = stdout.trim().split("\n");
   expect(listed).toBe("[]");
   expect(opened).toContain(refusal);
+});
+
+/** A library whose device opens, answers as a relay board does, and is never closed. */
+function stuckLibrary(): { library: HidLibrary; asked: { closes: number } } {
+  const asked = { closes: 0 };
+  const native = {
+    on: () => native,
+    sendFeatureReport: async (report: Buffer) => report.length,
+    getFeatureReport: async () => Buffer.alloc(9),
+    close: () => {
+      asked.closes += 1;
+      return new Promise<void>(() => {});
+    },
+  } as unknown as HidNative;
+  const device = { vendorId: 0x16c0, productId: 0x05df, path: "1-1:1.0", release: 1, interface: 0 };
+  const library: HidLibrary = {
+    devicesAsync: async () => [{ ...device, product: "USBRelay2" }],
+    HIDAsync: { open: async () => native },
+  };
+  return { library, asked };
+}
+
+it("a device that is never closed keeps neither its reader nor its relay from stopping", async () => {
+  const world = simulatedWorld();
+  const { library, asked } = stuckLibrary();
+  const hid = createNodeHid({ takesFromKernel: true }, world.clock, async () => library);
+  const ids = { id: "in", vendorId: 0x16c0, productId: 0x05df, reads: "uid" as const, issuers: ["BB"] };
+  const keys = { mode: "keyboard", layout: "us", terminator: "enter", keyTimeoutMs: 500 } as const;
+  const heard: string[] = [];
+  const up = () => heard.push("up");
+  const unwanted = () => heard.push("unwanted");
+  const reader = hidReader.create({ ...ids, ...keys, hid }, world, { reading: unwanted, up, down: unwanted });
+  const relay = hidRelay.create(
+    { id: "north-in", channel: 2, boards: new HidBoards(hid, world.clock) },
+    world,
+    { energised: unwanted, released: unwanted, failed: unwanted, up, down: unwanted },
+  );
+  for (const device of [reader, relay]) {
+    let isOver = false;
+    const started = device.start();
+    await world.pass();
+    await started;
+    await world.pass();
+    void device.stop().then(() => {
+      isOver = true;
+    });
+    await world.clock.advance(900);
+    expect(isOver).toBe(false);
+    await world.clock.advance(200);
+    expect(isOver).toBe(true);
+  }
+  expect(heard).toEqual(["up", "up"]);
+  expect(asked.closes).toBe(2);
+  expect(world.clock.pendingCount).toBe(0);
 });
 
 it.each([
