@@ -27,10 +27,10 @@ export async function lookAtBroker(
 ): Promise<Finding[]> {
   const { mqtt } = configuration;
   if (mqtt === undefined) return [ok("broker", "none is configured: events stay in the journal")];
-  const found = await Promise.all(
-    mqtt.urls.map((url) => lookAtDoor(url, configuration, credentials, system)),
-  );
-  return found.flat();
+  // One after the other: where the doors lead to one cluster, two visits under one client id would end each other.
+  const found: Finding[] = [];
+  for (const url of mqtt.urls) found.push(...(await lookAtDoor(url, configuration, credentials, system)));
+  return found;
 }
 
 async function lookAtDoor(

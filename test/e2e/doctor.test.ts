@@ -85,6 +85,17 @@ describe("doctor", { timeout: 60_000 }, () => {
     expect(stdout).toMatch(/nothing is wrong\n$/);
   });
 
+  test("goes through the doors of a cluster one after the other: two visits of one name would throw each other out", async () => {
+    const { url, log } = await broker();
+    const doors = [url, url.replace("127.0.0.1", "localhost")];
+    const site = await gate((configuration) => {
+      configuration.mqtt = { urls: doors };
+    });
+    const { found } = await doctor(site);
+    for (const door of doors) expect(found.get(`broker ${door}`)).toMatchObject({ level: "ok" });
+    expect(log()).not.toContain("already connected");
+  });
+
   test("finds what is missing at a gate that does not run: port, broker, list", async () => {
     const dead = await broker();
     await dead.stop();
