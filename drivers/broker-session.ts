@@ -243,9 +243,12 @@ export class Session {
       protocol: this.#protocol,
       ...limitsOf(this.#protocol, connack),
     };
+    // For QoS 1 on 3.1.1 RabbitMQ keeps a queue on this one node, also of a clean session: while the node is down, no
+    // other lets us in. What comes to a site is either retained or asked for anew.
+    const qos = this.#protocol === "5.0" ? 1 : 0;
     // Sent before anything that is published from `up` on, so that a test event of our own is heard.
     for (const topic of this.#settings.subscriptions) {
-      this.#client?.subscribe(topic, { qos: 1 }, (error) => {
+      this.#client?.subscribe(topic, { qos }, (error) => {
         if (error && this.#end === null) {
           this.#world.log.warn("the broker refuses a subscription", { topic, why: error.message });
         }

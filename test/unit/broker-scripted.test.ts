@@ -262,6 +262,22 @@ describe("a connection that goes wrong", () => {
     expect(client.warnings).toEqual(["the broker refuses a subscription"]);
     expect(client.downs).toEqual([]);
   });
+
+  test.each([
+    ["5.0", 5, CONNACK_5, 1],
+    ["3.1.1", 4, CONNACK_4, 0],
+  ])(
+    "on %s a subscription asks for a quality that ends with the connection",
+    async (_, level, connack, qos) => {
+      const refusing = answer(0x20, 0x02, 0x00, 0x01);
+      server = await startScriptedBroker((link) =>
+        (link.level === level ? answer(...connack) : refusing)(link),
+      );
+      client = watch({ urls: [server.url], subscriptions: ["p/command/+"] });
+      await until(() => server.links.at(-1)?.packetTypes().includes(0x82) === true, "the SUBSCRIBE");
+      expect(server.links.at(-1)?.bytes().at(-1)).toBe(qos);
+    },
+  );
 });
 
 describe("stopping", () => {
