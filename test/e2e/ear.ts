@@ -51,7 +51,7 @@ export async function listen(
   await subscriber.client.unsubscribeAsync(`${P}/#`);
   await subscriber.client.subscribeAsync(`${P}/#`, { qos: 1, rap: true });
   const { heard } = subscriber;
-  const events = (): Event[] => firstArrivals(heard);
+  const events = (): Event[] => firstArrivals(heard.filter(({ topic }) => !topic.startsWith(`${P}/state`)));
   const taps = (): Event[] => events().filter(({ type }) => type === "grindvakt.tap.v1");
   return {
     heard,
@@ -78,11 +78,13 @@ export async function listen(
   };
 }
 
-/** An event that was not on disk (`durable` false) comes again under its id once it is; nothing else may change. */
-function firstArrivals(heard: readonly Heard[]): Event[] {
+/**
+ * Events in the order in which they first came; throws where one came twice with another content. One that was not on disk
+ * (`durable` false) comes again under its id once it is; nothing else may change.
+ */
+export function firstArrivals(messages: readonly { payload: string }[]): Event[] {
   const byId = new Map<string, { event: Event; payload: string }>();
-  for (const { topic, payload } of heard) {
-    if (topic.startsWith(`${P}/state`)) continue;
+  for (const { payload } of messages) {
     const event = JSON.parse(payload) as Event;
     const before = byId.get(event.id);
     if (before === undefined) byId.set(event.id, { event, payload });

@@ -1,16 +1,14 @@
 /** The broker is away for 200 taps, and the power goes too: everything written down arrives, and all that moved a relay. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Pty } from "../peers/pty.ts";
 import type { Event } from "./ear.ts";
-import { CARDS, type Daemon, makeFeedDir, relayCommands, relayTold, until } from "./site.ts";
+import { BURST_TAPS, cards, tap } from "./load.ts";
+import { CARDS, makeFeedDir, relayCommands, relayTold, until } from "./site.ts";
 import { type Stage, setStage } from "./stage.ts";
 
 const OUTAGE_TAPS = 200;
 const KILLS = 3;
 /** Before each kill. */
 const OUTAGE_EACH = Math.ceil(OUTAGE_TAPS / KILLS);
-/** More at once than people at one reader, and less than the gate's queue for a reader. */
-const BURST_TAPS = 20;
 
 let feed: Awaited<ReturnType<typeof makeFeedDir>>;
 beforeAll(async () => {
@@ -113,26 +111,6 @@ function pulses<Kind extends Told>(events: readonly Kind[]): { openers: Kind[]; 
     openers: events.filter(({ data }) => data.granted === true && data.pulse === undefined),
     outcomes: events.filter(({ type }) => type === "grindvakt.passage.v1"),
   };
-}
-
-/** Cards of every kind in turn, in bursts, each burst decided before the next; `from` keeps the turn over calls. */
-async function tap(line: Pty, daemon: Daemon, from: number, count: number): Promise<void> {
-  const before = (await daemon.status()).readers["north-in-1"]!.taps;
-  const all = cards(from + count).slice(from);
-  for (let sent = 0; sent < all.length; ) {
-    const burst = all.slice(sent, sent + BURST_TAPS);
-    await line.send(burst.map((card) => `${card}\r\n`).join(""));
-    sent += burst.length;
-    await daemon.become(
-      `${sent} taps decided`,
-      ({ readers }) => readers["north-in-1"]!.taps >= before + sent,
-    );
-  }
-}
-
-function cards(count: number): string[] {
-  const kinds = Object.values(CARDS);
-  return Array.from({ length: count }, (_, index) => kinds[index % kinds.length]!);
 }
 
 function isTap({ type }: Told): boolean {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings the system packages that the tests need, where it may; otherwise says in one line what to install.
-# With the word `rig`, also those that test/rig/ makes and boots its machine with.
+# With the word `rig`, also those that test/rig/ makes and boots its machine with; with `cluster`, RabbitMQ for test/cluster/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="$PATH:/usr/sbin:/sbin"
@@ -21,6 +21,11 @@ libraries=$(ldconfig -p)
 for library in "${!package_of_library[@]}"; do
   [[ $libraries == *"$library"* ]] || missing+=("${package_of_library[$library]}")
 done
+# Erlang, and those of its libraries that RabbitMQ says it needs.
+[ "${1:-}" != cluster ] || for library in crypto eldap erts inets mnesia os_mon parsetools public_key runtime_tools ssl syntax_tools tools xmerl; do
+  compgen -G "/usr/lib/erlang/lib/$library-*" >/dev/null || compgen -G "/usr/lib/erlang/$library-*" >/dev/null || missing+=("erlang-${library//_/-}")
+done
+missing=("${missing[@]/erlang-erts/erlang-base}")
 log=$(mktemp)
 folder=$(mktemp -d)
 trap 'rm -rf "$log" "$folder"' EXIT
@@ -30,14 +35,16 @@ if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null || say
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' - "${missing[@]}" >"$log" 2>&1 || { tail -n 5 "$log" >&2; say; }
 fi
-# Of Prometheus only its checking tool, unpacked beside the checkout's own: the package itself would start a server.
-if ! PATH="$PATH:.tools" command -v promtool >/dev/null; then
-  missing=(prometheus)
-  fetch='cd "$1" && apt-get download -qq prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar x ./usr/bin/promtool'
-  bash -c "$fetch" - "$folder" >"$log" 2>&1 ||
-    { "${as_root[@]}" apt-get update -qq && bash -c "$fetch" - "$folder"; } >"$log" 2>&1 || { tail -n 5 "$log" >&2; say; }
-  mkdir -p .tools && mv "$folder/usr/bin/promtool" .tools/promtool
-fi
+# Of what would start a server when it is installed, only what is wanted is unpacked, beside the checkout's own.
+unpack() { # PACKAGE DIRECTORY-OR-FILE-IN-IT TARGET
+  missing=("$1")
+  local fetch='cd "$1" && apt-get download -qq "$2" && dpkg-deb -x "$2"_*.deb .'
+  bash -c "$fetch" - "$folder" "$1" >"$log" 2>&1 ||
+    { "${as_root[@]}" apt-get update -qq && bash -c "$fetch" - "$folder" "$1"; } >"$log" 2>&1 || { tail -n 5 "$log" >&2; say; }
+  mkdir -p .tools && mv "$folder"/$2 "$3"
+}
+PATH="$PATH:.tools" command -v promtool >/dev/null || unpack prometheus usr/bin/promtool .tools/promtool
+[ "${1:-}" != cluster ] || [ -d .tools/rabbitmq ] || unpack rabbitmq-server 'usr/lib/rabbitmq/lib/rabbitmq_server-*' .tools/rabbitmq
 # nfc-pcsc is optional: where `npm ci` ran without libpcsclite-dev, npm left it out in silence.
 if ! node -e 'require("@pokusew/pcsclite")' 2>/dev/null; then
   npm install --no-save --no-audit --no-fund >"$log" 2>&1 && node -e 'require("@pokusew/pcsclite")' 2>>"$log" ||
