@@ -61,6 +61,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/site.ts")).siteCommand(),
   },
   {
+    name: "presence",
+    description: "who is on site: the roll call, and what the taps did not tell",
+    load: async () => (await import("./commands/presence.ts")).presenceCommand(),
+  },
+  {
     name: "journal",
     description: "prove, follow or export what was written down",
     load: async () => (await import("./commands/journal.ts")).journalCommand(),

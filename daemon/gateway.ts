@@ -1,8 +1,8 @@
 /**
  * The gateway's loop: the way of a tap, from a reader's words to the relay's.
  *
- * intake -> repeat? -> decide -> journal -> turnstile and light. It holds the values that the pure rooms work on (the list in
- * force, which way each card last went) and carries out what they return; what the turnstile does then is `turnstile.ts`.
+ * intake -> repeat? -> decide -> journal -> turnstile and light. It holds the value that the pure rooms work on (the list in
+ * force) and carries out what they return; what the turnstile does then is `turnstile.ts`.
  * Nothing here waits: the journal, relays and the list answer by calling back.
  */
 import type {
@@ -21,7 +21,7 @@ import { type Decision, type DecisionRules, decide, type SiteRules } from "./dec
 import { Intake } from "./intake.ts";
 import type { Settlement } from "./journal.ts";
 import { parseOpeningHours } from "./opening-hours.ts";
-import { createPresence } from "./presence.ts";
+import type { Presence, Step } from "./presence.ts";
 import type { ReaderState } from "./reader-state.ts";
 import type { UnknownOutcome } from "./resume.ts";
 import { type Scribe, timeOf } from "./scribe.ts";
@@ -50,6 +50,7 @@ export interface GatewayRooms {
   scribe: Scribe;
   listAge(): ListAge;
   site: SiteRules;
+  presence: Presence;
   /** A keyed hash, in hex: how a token is named outside. */
   hashToken(uid: string): string;
   /** Something that the state topics or the console show has changed. */
@@ -82,7 +83,6 @@ export class Gateway {
   readonly #siteTime: SiteTime;
   readonly #scribe: Scribe;
   readonly #intake: Intake;
-  readonly #presence = createPresence();
   readonly #accessPoints = new Map<string, AccessPointDesk>();
   readonly #accessPointOf = new Map<string, AccessPointDesk>();
   #readers: ReadonlyMap<string, Reader> = new Map();
@@ -167,8 +167,7 @@ export class Gateway {
     const age = this.#rooms.listAge();
     const decision = decide(reading, desk.rules, this.#circumstances(desk, age, stamp));
     // Now, not when the disk has answered: until then the card could be presented at another gate.
-    if (decision.granted && decision.card !== null)
-      this.#presence.granted(decision.card, desk.settings.direction, stamp.monotonicMs);
+    const passing = decision.granted ? this.#passed(decision.card, desk.settings, stamp) : null;
     const grant = decision.granted ? desk.turnstile.granted() : null;
     if (grant === null) this.#readers.get(reader)?.signal?.("denied");
     const data = tapData({
@@ -185,7 +184,7 @@ export class Gateway {
     });
     this.#scribe.write("grindvakt.tap.v1", desk.settings.id, stamp, data).then((settlement) => {
       if (grant === null) return;
-      const asker: Asker = { kind: "tap", id: settlement.id, card: decision.card };
+      const asker: Asker = { kind: "tap", id: settlement.id, passing };
       const mayOpen = desk.turnstile.settled(grant.ticket, asker, settlement);
       this.#readers.get(reader)?.signal?.(mayOpen ? "granted" : "denied");
     });
@@ -199,13 +198,18 @@ export class Gateway {
     });
   }
 
+  #passed(card: string | null, { id, direction }: AccessPointSettings, stamp: Stamp): Step | null {
+    if (card === null) return null;
+    return this.#rooms.presence.passed({ ...stamp, card, direction, accessPoint: id, byHand: null });
+  }
+
   #circumstances(desk: AccessPointDesk, age: ListAge, stamp: Stamp) {
     const { passback } = desk.settings;
     return {
       list: this.#list === null ? null : { index: this.#list.index, freshness: age.freshness },
       site: this.#rooms.site,
       whereabouts: (card: string) =>
-        this.#presence.whereabouts(card, stamp.monotonicMs, passback.resetMinutes * MINUTE_MS),
+        this.#rooms.presence.whereabouts(card, stamp, passback.resetMinutes * MINUTE_MS),
       day: this.#siteTime.dayOf(this.#scribe.judgedMs(stamp)),
       minuteOfWeek: stamp.trusted ? this.#siteTime.minuteOfWeekOf(stamp.wallMs) : null,
     };
@@ -263,7 +267,7 @@ export class Gateway {
         log: this.#log,
         scribe: this.#scribe,
         changed: this.#rooms.changed,
-        notThrough: (card) => this.#presence.forget(card),
+        notThrough: (passing) => this.#rooms.presence.takeBack(passing),
       }),
     };
     this.#accessPoints.set(settings.id, desk);

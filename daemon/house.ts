@@ -13,12 +13,15 @@ import { revisionOf } from "./announcement.ts";
 import { ClockWatch } from "./clock-watch.ts";
 import { type DevicePorts, Devices } from "./devices.ts";
 import { type AccessPointSettings, Gateway, type TapView } from "./gateway.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type JournalSettings } from "./journal.ts";
 import { readEntries } from "./journal-reader.ts";
 import type { Recovery } from "./journal-recovery.ts";
 import type { Entry } from "./journal-segments.ts";
 import { type LookupAnswer, lookup } from "./lookup.ts";
 import { Outbox } from "./outbox.ts";
+import { Presence } from "./presence.ts";
+import { PresenceDesk } from "./presence-desk.ts";
+import { Replay } from "./presence-replay.ts";
 import { recentTaps } from "./recent-taps.ts";
 import type { CloudEvent, Line, Sender } from "./record.ts";
 import { createReport, eventMessage, offlineMessage, type Report, type Topics, topicsOf } from "./report.ts";
@@ -89,6 +92,23 @@ export function pathsOf(dataDir: string) {
   };
 }
 
+/** The journal of a gateway, by its configuration. */
+export function journalSettings({
+  gateway,
+  boot,
+  dataDir,
+  journal,
+}: Pick<HouseSettings, "gateway" | "boot" | "dataDir" | "journal">): JournalSettings {
+  return {
+    dir: pathsOf(dataDir).journal,
+    gateway,
+    boot,
+    keepMs: journal.keepDays * DAY_MS,
+    maxBytes: journal.maxBytes,
+    segmentBytesMax: SEGMENT_BYTES_MAX,
+  };
+}
+
 export class House {
   readonly #settings: HouseSettings;
   readonly #ports: HousePorts;
@@ -102,6 +122,7 @@ export class House {
   readonly #outbox: Outbox;
   readonly #sync: Sync;
   readonly #site: SiteDesk;
+  readonly #presence: PresenceDesk;
   readonly #report: Report;
   readonly #scribe: Scribe;
   readonly #clockWatch: ClockWatch;
@@ -141,6 +162,12 @@ export class House {
       { path: this.#paths.siteList, timeZone: settings.timeZone },
       { clock, files, log },
     );
+    const presence = new Presence();
+    this.#presence = new PresenceDesk(settings, {
+      presence,
+      scribe: this.#scribe,
+      changed: () => this.#report.changed(),
+    });
     this.#gateway = new Gateway(
       { ...settings, admit: cards.admit, whenStale: cards.whenStale },
       { clock, log },
@@ -148,6 +175,7 @@ export class House {
         scribe: this.#scribe,
         listAge: () => this.#sync.age(),
         site: this.#site,
+        presence,
         hashToken: (uid) => hashToken(this.#tokenKey, uid),
         changed: () => this.#report.changed(),
         tapped: ports.tapped,
@@ -183,6 +211,7 @@ export class House {
       this.#scribe.write("grindvakt.list.v1", "list", this.#scribe.stamp(), data),
     );
     await this.#devices.startReaders();
+    this.#presence.readBack(this.#ports, this.#paths.journal, this.#journal.headSeq);
     this.#outbox.start(this.#journal);
     this.#uplink.start({
       up: (session) => {
@@ -203,6 +232,7 @@ export class House {
   async stop(): Promise<void> {
     this.#clockWatch.stop();
     await this.#devices.stop();
+    await this.#presence.stop();
     await this.#sync.stop();
     await this.#site.stop();
     await this.#gateway.stopped();
@@ -225,6 +255,7 @@ export class House {
       list: listStatus(this.#gateway.list, this.#sync.age()),
       siteList: this.#site.status,
       readers: this.#gateway.readerStates(),
+      presence: this.#presence.status,
       relays: this.#gateway.relayStates(),
       inputs: this.#gateway.inputStates(),
       accessPoints: accessPoints.map(({ id, direction, readers }) => ({ id, direction, readers })),
@@ -259,6 +290,10 @@ export class House {
     return answer;
   }
 
+  get presence(): PresenceDesk {
+    return this.#presence;
+  }
+
   reader(id: string): Reader | undefined {
     return this.#devices.reader(id);
   }
@@ -287,17 +322,9 @@ export class House {
   // ---------------------------------------------------------------- joints
 
   #createJournal(): Journal {
-    const { gateway, boot, journal } = this.#settings;
     const { clock, files, log } = this.#ports;
     return new Journal(
-      {
-        dir: this.#paths.journal,
-        gateway,
-        boot,
-        keepMs: journal.keepDays * DAY_MS,
-        maxBytes: journal.maxBytes,
-        segmentBytesMax: SEGMENT_BYTES_MAX,
-      },
+      journalSettings(this.#settings),
       { clock, files, log },
       {
         synced: (entries) => this.#outbox.synced(entries),
@@ -319,10 +346,13 @@ export class House {
     const { files, log } = this.#ports;
     try {
       const { head, ...recovery } = await this.#journal.start(await this.#outbox.load());
+      const { gateway } = this.#settings;
       const last = readEntries(files, this.#paths.journal, Math.max(1, head.seq - RESUME_LINES), head.seq);
       const relays = new Set(this.#devices.relays.keys());
-      const { unknownOutcomes, trustedFloorMs } = await resume(last, this.#settings.gateway, relays);
+      const replay = new Replay(gateway);
+      const { unknownOutcomes, trustedFloorMs } = await resume(replay.along(last), gateway, relays);
       this.#scribe.raiseFloor(trustedFloorMs);
+      this.#presence.restore(replay.presence, head.seq <= RESUME_LINES);
       this.#gateway.resume(unknownOutcomes);
       if (recovery.tornBytes > 0) log.warn("cut a torn tail off the journal", { bytes: recovery.tornBytes });
       if (recovery.damaged) log.error("the journal is damaged; see: grindvakt journal verify");

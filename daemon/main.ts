@@ -24,6 +24,7 @@ import { devicesOf } from "./main-devices.ts";
 import { CannotStart, credentialsOf } from "./main-secrets.ts";
 import { Metrics } from "./metrics.ts";
 import { osdpMethods } from "./osdp-desk.ts";
+import { handRequestOf } from "./presence-desk.ts";
 import { sightLine } from "./sights.ts";
 import { siteRequestOf } from "./site-desk.ts";
 import type { Status } from "./status.ts";
@@ -88,6 +89,8 @@ export async function startDaemon(
         lookup: ({ card }) => house.lookup(readCard(String(card), configuration.cards.issuers)),
         refresh: () => house.refresh(),
         site: (params) => house.changeSiteList(siteRequestOf(params)),
+        presence: ({ olderMs }) => house.presence.rollCall(typeof olderMs === "number" ? olderMs : null),
+        "presence-say": (params) => house.presence.say(handRequestOf(params)),
         ...osdpMethods({ reader: (id) => house.reader(id), note: (event, data) => house.note(event, data) }),
       },
       streamsOf(house, configuration, world.clock),
@@ -205,6 +208,7 @@ async function createConfiguredConsole(
       status: () => house.status(),
       metrics: () => metrics.render(),
       taps: (limit, before) => house.taps(limit, before),
+      rollCall: () => house.presence.rollCall(null),
       present: (reader, credential) => house.present(reader, credential),
       lookup: (card) => house.lookup(readCard(card, cards.issuers)),
     },

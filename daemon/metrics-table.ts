@@ -72,6 +72,15 @@ export const METRICS: readonly MetricRow[] = [
       [{ rule: "allowed" }, status.siteList.allowed],
     ],
   ),
+  gauge(
+    "grindvakt_presence_cards",
+    "Cards that came in and have not left: on site, or overdue.",
+    ["state"],
+    ({ status }) => [
+      [{ state: "on-site" }, status.presence.onSite],
+      [{ state: "overdue" }, status.presence.overdue],
+    ],
+  ),
   // ---------------------------------------------------------------- devices
   gauge("grindvakt_reader_up", "Whether the reader is there.", ["reader"], ({ status }) =>
     Object.entries(status.readers).map(([reader, { state }]) => [{ reader }, bit(state === "up")]),

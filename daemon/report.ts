@@ -122,7 +122,7 @@ export function createReport(
 }
 
 function stateMessages(topics: Topics, status: Status): Message[] {
-  const { version, boot, since, list, siteList, readers, relays, inputs, outbox, journal } = status;
+  const { version, boot, since, list, siteList, presence, readers, relays, inputs, outbox, journal } = status;
   const readerStates = Object.entries(readers);
   const state = {
     state: "online",
@@ -132,6 +132,7 @@ function stateMessages(topics: Topics, status: Status): Message[] {
     unsent: outbox.unsent,
     list,
     siteList,
+    presence,
     readers: Object.fromEntries(readerStates.map(([id, reader]) => [id, reader.state])),
     relays: Object.fromEntries(Object.entries(relays).map(([id, relay]) => [id, relay.state])),
     inputs: Object.fromEntries(Object.entries(inputs).map(([id, contacts]) => [id, statesOf(contacts)])),

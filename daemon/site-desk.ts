@@ -21,7 +21,7 @@ import { maskCards } from "./mask.ts";
 import type { Line } from "./record.ts";
 import { createSiteTime, type SiteTime } from "./site-time.ts";
 import { readUntil } from "./site-until.ts";
-import { wordsOf } from "./words.ts";
+import { isOneLine, wordsOf } from "./words.ts";
 
 /** Lines handed to the journal at once: a fraction of what it holds for taps. */
 const JOURNALED_AT_ONCE_MAX = 200;
@@ -204,11 +204,6 @@ const UNTIL_WORDS =
 const COPY_USED = "the site list was damaged; its copy is used, which may lack the last change";
 const LOST = "the site list and its copy were damaged";
 const RESTORED = `${LOST}; the list was restored from the journal, as far back as that goes`;
-
-/** No line break, nothing that moves a terminal's cursor or turns text around, no half of a character. */
-function isOneLine(text: string, charactersMax: number): boolean {
-  return text.length <= charactersMax && !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text);
-}
 
 function wordOf(change: SiteChange | null): SiteWord | null {
   if (change === null) return null;

@@ -23,11 +23,18 @@ const INSTANT = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$
 
 /** Null for what is neither. */
 export function readUntil(text: string, siteTime: SiteTime): Until | null {
-  const day = DAY.test(text) ? text : INSTANT.exec(text)?.[1];
+  if (DAY.test(text))
+    return isDay(text) ? { until: text, untilMs: endOfDay(Date.parse(text) / DAY_MS, siteTime) } : null;
+  const untilMs = readInstant(text);
+  return untilMs === null ? null : { until: new Date(untilMs).toISOString(), untilMs };
+}
+
+/** An instant, with its offset, in milliseconds since 1970; null for anything else. */
+export function readInstant(text: string): number | null {
+  const day = INSTANT.exec(text)?.[1];
   if (day === undefined || !isDay(day)) return null;
-  if (day === text) return { until: text, untilMs: endOfDay(Date.parse(text) / DAY_MS, siteTime) };
-  const untilMs = Date.parse(text.toUpperCase());
-  return Number.isNaN(untilMs) ? null : { until: new Date(untilMs).toISOString(), untilMs };
+  const atMs = Date.parse(text.toUpperCase());
+  return Number.isNaN(atMs) ? null : atMs;
 }
 
 /** `Date.parse` takes the 31st of February for a day in March. */

@@ -7,6 +7,7 @@ import type { ListAge, ListInForce } from "../sync/sync.ts";
 import type { InputState, InputUse } from "./contacts.ts";
 import type { JournalFill } from "./journal.ts";
 import type { OutboxState } from "./outbox.ts";
+import type { PresenceStatus } from "./presence-desk.ts";
 import type { ReaderState } from "./reader-state.ts";
 import type { SiteStatus } from "./site-desk.ts";
 
@@ -44,6 +45,7 @@ export interface Status {
   clockTrusted: boolean;
   list: ListStatus;
   siteList: SiteStatus;
+  presence: PresenceStatus;
   readers: Record<string, ReaderState>;
   /** By access point; those that have one. */
   relays: Record<string, RelayState>;

@@ -18,6 +18,7 @@ import { createFlaps, type Flaps } from "./flaps.ts";
 import type { Settlement } from "./journal.ts";
 import { createNoise, type Noise } from "./noise.ts";
 import { awaitPassage, giveUp, type Missed, NO_PASSAGE, opened, passed, stayedShut } from "./passage.ts";
+import type { Step } from "./presence.ts";
 import { type Scribe, timeOf } from "./scribe.ts";
 import type { RelayState } from "./status.ts";
 import { cut } from "./tap-event.ts";
@@ -43,15 +44,16 @@ export interface TurnstileRooms {
   scribe: Scribe;
   /** A state has changed. */
   changed(): void;
-  /** This card was let in, and has not gone through. */
-  notThrough(card: string): void;
+  /** Who was let in has not gone through. */
+  notThrough(passing: Step): void;
 }
 
 /** What asked for an opening. `id`: of its event, once that is known. */
 export interface Asker {
   kind: "tap" | "request";
   id: Settlement["id"];
-  card: string | null;
+  /** Where its card is from now on, if it goes through; null where there is no card. */
+  passing: Step | null;
 }
 
 interface Pulse {
@@ -182,7 +184,7 @@ export class Turnstile {
   /** A grant of the run before whose outcome was never written: reported as such, and never pulsed again. */
   outcomeUnknown(kind: Asker["kind"], id: string): void {
     const why = "the gateway stopped before the outcome was written";
-    this.#write("unknown", { kind, id, card: null }, { why });
+    this.#write("unknown", { kind, id, passing: null }, { why });
   }
 
   // ---------------------------------------------------------------- the relay
@@ -279,7 +281,7 @@ export class Turnstile {
     if (!this.#noise["request-to-exit"].admit()) return;
     const { ticket, riding } = this.granted();
     this.#write("request-to-exit", null, riding ? { pulse: "running" } : {}, stamp).then((settlement) =>
-      this.settled(ticket, { kind: "request", id: settlement.id, card: null }, settlement),
+      this.settled(ticket, { kind: "request", id: settlement.id, passing: null }, settlement),
     );
   }
 
@@ -323,8 +325,8 @@ export class Turnstile {
     }
   }
 
-  #notThrough({ card }: Asker): void {
-    if (card !== null) this.#rooms.notThrough(card);
+  #notThrough({ passing }: Asker): void {
+    if (passing !== null) this.#rooms.notThrough(passing);
   }
 
   // ---------------------------------------------------------------- writing down

@@ -35,6 +35,7 @@ export function screen(status: Status, taps: readonly LiveTap[], words: ScreenWo
     ],
     listRow(status, words),
     brokerRow(status),
+    peopleRow(status),
     ...troubleRows(status),
     [],
     ...status.accessPoints.flatMap((accessPoint) => accessPointRows(accessPoint, status, words)),
@@ -66,6 +67,11 @@ function brokerRow({ broker, outbox }: Status): Row {
     { text: broker.state, colour },
     { text: `, ${outbox.unsent} unsent, ${where}` },
   ];
+}
+
+function peopleRow({ presence: { onSite, overdue, complete } }: Status): Row {
+  const late = overdue === 0 ? "" : `, and ${overdue} who came in too long ago`;
+  return [{ text: `people  ${onSite} on site${late}` }, { text: complete ? "" : " (being read back)" }];
 }
 
 function troubleRows({ clockTrusted, journal, outbox, siteList }: Status): Row[] {

@@ -1,6 +1,7 @@
 /** `journal export`: events of a period, for an inspector. */
 import { type Reason, TEXTS } from "../reasons.ts";
 import { createSiteWords } from "../site-words.ts";
+import { csvField } from "./csv.ts";
 import { Exit } from "./exit.ts";
 import { eachEvent } from "./journal-days.ts";
 import type { JournalSite } from "./journal-site.ts";
@@ -71,13 +72,6 @@ function row(facts: Readonly<Record<string, unknown>>, headings: "en" | "sv"): s
   return [...values.map((value) => SWEDISH_VALUES[String(value)] ?? value), told]
     .map((value) => csvField(value, SWEDISH.separator))
     .join(SWEDISH.separator);
-}
-
-/** RFC 4180; a leading character that a spreadsheet would take for a formula is quoted by an apostrophe. */
-function csvField(value: unknown, separator: string): string {
-  const text = value === null || value === undefined ? "" : String(value);
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /["\r\n]/.test(safe) || safe.includes(separator) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 /** Waits while whoever reads our output is behind: a journal of gigabytes must not pile up in memory. */

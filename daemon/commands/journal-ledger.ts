@@ -4,7 +4,7 @@ import { createSiteTime } from "../site-time.ts";
 import { createSiteWords, type SiteWords } from "../site-words.ts";
 import { eachEvent } from "./journal-days.ts";
 import type { JournalSite } from "./journal-site.ts";
-import { paint, print, printJson } from "./terms.ts";
+import { paint, print, printJson, printTable } from "./terms.ts";
 
 const COLUMNS = ["card", "first entry", "last exit", "entries", "exits"];
 
@@ -27,7 +27,7 @@ export async function printLedger(site: JournalSite, day: number | null, json: b
       unnamed: ledger.unnamed,
     };
     if (json) printJson(facts);
-    else printTable(facts, words);
+    else printFacts(facts, words);
   };
   await eachEvent(site, { from: wanted, to: wanted }, (event) => ledger.add(event), finish);
 }
@@ -43,7 +43,7 @@ interface Facts {
   unnamed: number;
 }
 
-function printTable(facts: Facts, { timeOfDay }: SiteWords): void {
+function printFacts(facts: Facts, { timeOfDay }: SiteWords): void {
   const { day, timeZone, gateway, site, workplaceId, rows, refused, unnamed } = facts;
   const place = workplaceId === null ? site : `${site} (${workplaceId})`;
   print(paint(`${day}, ${place}, gateway ${gateway}, times of ${timeZone}`, "bold"));
@@ -55,16 +55,7 @@ function printTable(facts: Facts, { timeOfDay }: SiteWords): void {
     String(entries),
     String(exits),
   ]);
-  const widths = COLUMNS.map((column, index) =>
-    Math.max(column.length, ...cells.map((row) => row[index]?.length ?? 0)),
-  );
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-      .join("  ")
-      .trimEnd();
-  if (cells.length > 0) print(paint(line(COLUMNS), "dim"));
-  for (const row of cells) print(line(row));
+  printTable(COLUMNS, cells);
   const others = unnamed === 0 ? "" : `, ${unnamed} taps without a card number let in`;
   print(
     `${cells.length} ${cells.length === 1 ? "card" : "cards"} let in or out, ${refused} ${refused === 1 ? "tap" : "taps"} refused${others}`,

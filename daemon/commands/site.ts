@@ -1,16 +1,15 @@
-import { stat } from "node:fs/promises";
 import { Command } from "commander";
 import type { Configuration } from "../../config/schema.ts";
-import { acquireLock } from "../../drivers/lock.ts";
-import { readCard } from "../../drivers/reads.ts";
 import type { System } from "../../drivers/system.ts";
 import type { SiteChange, SiteEvent } from "../../sync/site-change.ts";
 import { askControl } from "../control.ts";
 import { pathsOf } from "../house.ts";
 import { type SiteAnswer, siteRequestOf } from "../site-desk.ts";
+import { cardNumber } from "./card-argument.ts";
 import { Exit } from "./exit.ts";
+import { withLock } from "./lock.ts";
 import { openSiteFile } from "./site-file.ts";
-import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
+import { CONFIGURATION_OPTION, paint, print, printJson, printTable, withSite } from "./terms.ts";
 import { whoAsks } from "./who.ts";
 
 interface Options {
@@ -79,14 +78,6 @@ export function siteCommand(): Command {
   return site;
 }
 
-function cardNumber(text: string, { cards }: Configuration): string {
-  const reading = readCard(text, cards.issuers);
-  if (reading.kind === "misread") throw new Exit(2, `${reading.step}; write it like BB-1234-567890`);
-  if (reading.credential.kind !== "number")
-    throw new Exit(2, "the site list holds card numbers; grindvakt lookup finds the number of a chip");
-  return reading.credential.number;
-}
-
 // ---------------------------------------------------------------- block, unblock, allow, disallow
 
 function change(event: SiteEvent, done: string, card: string, options: Options): Promise<void> {
@@ -119,24 +110,10 @@ async function ask(
   const answer = await askControl(pathsOf(dataDir).control, "site", params);
   if (answer.kind === "result") return { answer: answer.result as SiteAnswer, isRunning: true };
   if (answer.kind === "error") throw new Exit(1, answer.why);
-  await system.files.makeDirs(dataDir);
-  await refuseStranger(dataDir);
-  const lock = await acquireLock(dataDir);
-  if (lock === null) throw new Exit(1, `another grindvakt holds ${dataDir} and does not answer; try again`);
-  try {
+  return withLock(dataDir, system, async () => {
     const desk = await openSiteFile(configuration, system);
     return { answer: await desk.change(siteRequestOf(params)), isRunning: false };
-  } finally {
-    await lock.release();
-  }
-}
-
-/** What another account writes there, root's not excepted, the gateway could not read when it starts. */
-async function refuseStranger(dataDir: string): Promise<void> {
-  const { uid } = await stat(dataDir);
-  if (process.getuid?.() === uid) return;
-  const how = `while the gateway is stopped, run this as that account: sudo -u '#${uid}' grindvakt …`;
-  throw new Exit(1, `${dataDir} belongs to account ${uid}; ${how}`);
+  });
 }
 
 // ---------------------------------------------------------------- list
@@ -153,7 +130,7 @@ function list(card: string | undefined, { config, json }: Options): Promise<void
       .filter((entry) => number === null || entry.card === number)
       .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
     if (json === true) printJson({ entries: entries.map(({ untilMs: _, ...entry }) => entry) });
-    else if (entries.length > 0) printTable(entries, calendarOf(configuration));
+    else if (entries.length > 0) printEntries(entries, calendarOf(configuration));
     else
       print(
         number === null ? "the site blocks nobody and allows nobody" : `${number} is not on the site list`,
@@ -165,7 +142,7 @@ function keyOf({ card, event }: SiteChange): string {
   return `${card} ${event}`;
 }
 
-function printTable(entries: readonly SiteChange[], calendar: Intl.DateTimeFormat): void {
+function printEntries(entries: readonly SiteChange[], calendar: Intl.DateTimeFormat): void {
   const rows = entries.map((entry) => [
     entry.card,
     entry.event === "site-blocked" ? "block" : "allow",
@@ -174,16 +151,7 @@ function printTable(entries: readonly SiteChange[], calendar: Intl.DateTimeForma
     `${entry.who.name} (${entry.who.by})`,
     `${calendar.format(Date.parse(entry.at))}${entry.atTrusted ? "" : " ?"}`,
   ]);
-  const widths = COLUMNS.map((column, index) =>
-    Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-      .join("  ")
-      .trimEnd();
-  print(paint(line(COLUMNS), "dim"));
-  for (const row of rows) print(line(row));
+  printTable(COLUMNS, rows);
 }
 
 /** A day as it was said, an instant by the site's clock. */

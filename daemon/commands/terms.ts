@@ -66,6 +66,21 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value));
 }
 
+/** Columns as wide as what stands in them; nothing where there are no rows. */
+export function printTable(columns: readonly string[], rows: readonly (readonly string[])[]): void {
+  if (rows.length === 0) return;
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...rows.map((row) => row[index]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join("  ")
+      .trimEnd();
+  print(paint(line(columns), "dim"));
+  for (const row of rows) print(line(row));
+}
+
 /** Colours for a terminal, plain text for everything else. */
 export function paint(
   text: string,

@@ -115,12 +115,20 @@ function createFailures(clock: Clock) {
   };
 }
 
+/** A browser asks for the password, and everybody knows when to come back. */
+const HEADERS: Readonly<Record<number, Record<string, string>>> = {
+  401: { "WWW-Authenticate": 'Basic realm="Grindvakt"' },
+  429: { "Retry-After": "60" },
+  503: { "Retry-After": "1" },
+};
+
 /** An answer other than yes, as every route gives it: `{"error": "…"}`. */
-export function refusal(status: 400 | 403 | 411 | 413 | 415 | 422 | 429 | 503, error: string): HTTPException {
-  const retry: Record<string, string> =
-    status === 429 ? { "Retry-After": "60" } : status === 503 ? { "Retry-After": "1" } : {};
+export function refusal(
+  status: 400 | 401 | 403 | 411 | 413 | 415 | 422 | 429 | 503,
+  error: string,
+): HTTPException {
   return new HTTPException(status, {
-    res: Response.json({ error }, { status, headers: retry }),
+    res: Response.json({ error }, { status, headers: HEADERS[status] ?? {} }),
     message: error,
   });
 }

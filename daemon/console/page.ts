@@ -32,6 +32,8 @@ ${shutGates(status).map(shut)}
     ([id, { state, since, why }]) =>
       html`<li>${id}: <strong lang="en">${state}</strong> · ${since} <span lang="en">${why}</span></li>`,
   )}</ul>
+<h2>På plats / <span lang="en">On site</span></h2>
+<p>${status.presence.onSite} · för länge sedan / <span lang="en">overdue</span> ${status.presence.overdue}</p>
 <h2>Osänt / <span lang="en">Unsent</span></h2>
 <p>${outbox.unsent} · <span lang="en">broker ${broker.state} ${broker.why}</span></p>
 <h2>Senaste kort / <span lang="en">Last taps</span></h2>

@@ -10,6 +10,7 @@ import type { Log } from "../../drivers/ports.ts";
 import type { LookupAnswer } from "../lookup.ts";
 import { maskCards } from "../mask.ts";
 import type { Exposition } from "../metrics.ts";
+import type { RollCall } from "../presence-desk.ts";
 import type { CloudEvent } from "../record.ts";
 import { ailment, type Status } from "../status.ts";
 import { refusal, type Visitor } from "./access.ts";
@@ -30,6 +31,8 @@ export interface ConsoleRooms {
   metrics(): Promise<Exposition>;
   /** Newest first: taps before sequence `before` (null: from the end). */
   taps(limit: number, before: number | null): Promise<readonly CloudEvent[]>;
+  /** Who is on the site. */
+  rollCall(): RollCall;
   /** Hands a credential to a virtual reader; a refusal in words, or null when taken. */
   present(reader: string, credential: string): string | null;
   /** `card`: a card number or a token, as a person typed it. */
@@ -87,6 +90,10 @@ export function createApp(
     const why = rooms.present(reader, credential);
     if (why !== null) throw refusal(422, shown(c, why));
     return c.json({ taken: true }, 202);
+  });
+  app.get("/api/presence", (c) => {
+    if (!c.var.signedIn) throw refusal(401, "who is on site is shown to who gives console.password");
+    return c.json(rooms.rollCall());
   });
   app.get("/api/cards/:card", (c) => {
     const asked = c.req.param("card");

@@ -4,6 +4,7 @@ import { type ConsoleSettings, createConsole } from "../../daemon/console/consol
 import type { ConsoleRooms } from "../../daemon/console/routes.ts";
 import type { TapView } from "../../daemon/gateway.ts";
 import type { LookupAnswer } from "../../daemon/lookup.ts";
+import type { RollCall } from "../../daemon/presence-desk.ts";
 import { TEXTS } from "../../daemon/reasons.ts";
 import { type CloudEvent, eventOfLine } from "../../daemon/record.ts";
 import type { Status } from "../../daemon/status.ts";
@@ -26,6 +27,7 @@ export function wellStatus(): Status {
     list: { revision: 120, cards: 1_000, publishedAt: SINCE, refreshedAt: SINCE, freshness: "fresh" },
     readers: { "north-in-1": readerState("up"), office: readerState("down", `no device, last card ${CARD}`) },
     siteList: { blocked: 2, allowed: 0, fault: null },
+    presence: { onSite: 41, overdue: 2, complete: true },
     relays: { "north-in": { state: "up", since: SINCE, why: null } },
     inputs: { "north-in": { passage: { state: "open", since: SINCE, why: null } } },
     accessPoints: [{ id: "north-in", direction: "entry", readers: ["north-in-1"] }],
@@ -93,6 +95,19 @@ function lookUp(text: string): LookupAnswer {
   };
 }
 
+const PERSON = { card: CARD, since: SINCE, sinceTrusted: true, accessPoint: "north-in", overdue: false };
+const ROLL_CALL: RollCall = {
+  at: SINCE,
+  atTrusted: true,
+  onSite: 2,
+  overdue: 0,
+  complete: true,
+  people: [
+    { ...PERSON, byHand: null },
+    { ...PERSON, byHand: { who: { by: "command", name: "anna" }, why: "forgot her card" } },
+  ],
+};
+
 /** Rooms with `journaled` taps, and the presentations that they were handed. */
 export function makeRooms(journaled = 100) {
   const presented: { reader: string; credential: string }[] = [];
@@ -106,6 +121,7 @@ export function makeRooms(journaled = 100) {
       const last = before === null ? journaled : Math.min(journaled, before - 1);
       return Array.from({ length: Math.min(limit, last) }, (_, index) => tapEvent(last - index));
     },
+    rollCall: () => ROLL_CALL,
     present: (reader, credential) => {
       if (reader !== "office") return `${reader} is no virtual reader`;
       presented.push({ reader, credential });

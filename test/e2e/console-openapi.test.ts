@@ -90,6 +90,8 @@ const EXAMPLES: Example[] = [
   posted(413, JSON.stringify({ ...TAP, credential: "B".repeat(5_000) })),
   posted(415, JSON.stringify(TAP), { "content-type": "text/plain" }),
   posted(422, JSON.stringify({ ...TAP, reader: "north-in-1" })),
+  { operation: "GET /api/presence", status: 200, path: "/api/presence", init: { headers: basic("right") } },
+  { operation: "GET /api/presence", status: 401, path: "/api/presence" },
   { operation: "GET /api/cards/{card}", status: 200, path: `/api/cards/${CARD}` },
   { operation: "GET /api/cards/{card}", status: 200, path: `/api/cards/${encodeURIComponent(TOKEN)}` },
   { operation: "GET /api/cards/{card}", status: 200, path: "/api/cards/nobody" },

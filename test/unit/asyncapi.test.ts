@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ROW_EVENTS_MAX } from "../../daemon/mailbox.ts";
+import { PresenceDesk } from "../../daemon/presence-desk.ts";
 import { REASONS } from "../../daemon/reasons.ts";
 import { EVENT_TYPES, eventOfLine, eventOfVolatile, GENESIS, hashLine } from "../../daemon/record.ts";
 import { topicsOf } from "../../daemon/report.ts";
@@ -13,6 +14,7 @@ const SENDER = { gateway: NAMES.gateway, site: NAMES.site };
 const TOPICS = topicsOf({ ...NAMES, feed: "id06" });
 const PIN = "4711*";
 const SINCE = "2026-11-23T06:00:00.000Z";
+const WHO = { by: "command", name: "anna" } as const;
 const document = loadAsyncApi();
 
 // ---------------------------------------------------------------- the document
@@ -206,6 +208,13 @@ describe("events", () => {
     await bench.settle();
     bench.useList(listOfAll(122));
     bench.age = { freshness: "late", ageSeconds: null, refreshedAtMs: null };
+    const passback = { mode: "off", resetMinutes: 720 } as const;
+    const wiredGate = { id: "wired", direction: "entry", passback } as const;
+    const place = { gateway: NAMES.gateway, workplaceId: "8112345678", accessPoints: [wiredGate] };
+    const desk = new PresenceDesk(place, { ...bench, changed: () => undefined });
+    const said = { card: "BB-1234-567890", accessPoint: "wired", when: null, why: "forgot", who: WHO };
+    await desk.say({ ...said, event: "entered" });
+    await desk.say({ ...said, event: "left" });
     bench.disk = "held";
     bench.presentNumber("strict-1");
     bench.presentNumber("no-relay-1", "BB-1234-567891");
@@ -234,6 +243,8 @@ describe("events", () => {
       "grindvakt.passage.v1 passed-without-grant",
       "grindvakt.passage.v1 request-to-exit",
       "grindvakt.passage.v1 requests-ignored",
+      "grindvakt.passage.v1 entered",
+      "grindvakt.passage.v1 left",
       "grindvakt.gateway.v1 input-down",
       "grindvakt.gateway.v1 tamper",
       "grindvakt.gateway.v1 tamper-changes",

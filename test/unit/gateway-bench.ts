@@ -10,6 +10,7 @@ import {
   type TapView,
 } from "../../daemon/gateway.ts";
 import type { Settlement } from "../../daemon/journal.ts";
+import { Presence } from "../../daemon/presence.ts";
 import type { Draft } from "../../daemon/record.ts";
 import { Scribe } from "../../daemon/scribe.ts";
 import type {
@@ -58,6 +59,7 @@ export class GatewayBench {
   changes = 0;
   age: ListAge = { freshness: "fresh", ageSeconds: 35, refreshedAtMs: Date.parse("2026-11-23T05:59:25Z") };
   readonly scribe: Scribe;
+  readonly presence = new Presence();
   readonly blocked = new Set<string>();
   readonly allowed = new Set<string>();
 
@@ -80,6 +82,7 @@ export class GatewayBench {
         scribe: this.scribe,
         listAge: () => this.age,
         site: { isBlocked: (card) => this.blocked.has(card), isAllowed: (card) => this.allowed.has(card) },
+        presence: this.presence,
         hashToken: (uid) => Buffer.from(`keyed ${uid}`).toString("hex").padEnd(64, "0"),
         changed: () => {
           this.changes += 1;

@@ -21,6 +21,7 @@ function statusOf(more: Partial<Status> = {}): Status {
     since: SINCE,
     clockTrusted: true,
     siteList: { blocked: 0, allowed: 0, fault: null },
+    presence: { onSite: 0, overdue: 0, complete: true },
     relays: { "north-in": { state: "up", since: SINCE, why: null } },
     inputs: {},
     list: listStatus(listOfAll(), { freshness: "fresh", ageSeconds: 35, refreshedAtMs: Date.parse(SINCE) }),

@@ -28,10 +28,11 @@ function ill(): Status {
 
 test("the screen tells how the gate is, and below it the last taps", () => {
   const tap = liveTap(tapView());
-  expect(linesOf(screen(wellStatus(), [tap, tap], WORDS, 9))).toEqual([
+  expect(linesOf(screen(wellStatus(), [tap, tap], WORDS, 10))).toEqual([
     "gate-07 at slussen, version 0.1.0, since 06:58:12",
     "list    fresh, revision 120, 1000 cards, confirmed 108 s ago",
     "broker  up, 3 unsent, mqtt://127.0.0.1:1883",
+    "people  41 on site, and 2 who came in too long ago",
     "",
     "north-in entry, relay up",
     "  north-in-1     up  taps 7, misreads 1, removed early 2",
