@@ -1,19 +1,8 @@
 /**
- * Reading the journal back: from a sequence on (the outbox), the last lines, and whole, to prove
- * its chain. Segments that cannot hold what is asked for are not opened, or not beyond their first line.
+ * Reading the journal back: from a sequence on (the outbox), and the last lines; `journal-proof.ts` reads it whole. Segments that cannot hold what is asked for are not opened, or not beyond their first line.
  */
 import type { DiskFile, Files } from "../drivers/ports.ts";
-import {
-  BEFORE_FIRST,
-  claimedSeq,
-  type Entry,
-  entryOf,
-  follows,
-  type Head,
-  listSegments,
-  type Segment,
-  scan,
-} from "./journal-segments.ts";
+import { claimedSeq, type Entry, entryOf, listSegments, type Segment, scan } from "./journal-segments.ts";
 
 /**
  * Lines from `fromSeq` to `toSeq`, in order. What is damaged or no longer there is passed over: a reader sees it by
@@ -77,7 +66,7 @@ export async function* entriesIn(
 }
 
 /** Null: retention dropped it between the listing and here; its lines were acknowledged and old. */
-async function openUnlessDropped(files: Files, segment: Segment): Promise<DiskFile | null> {
+export async function openUnlessDropped(files: Files, segment: Segment): Promise<DiskFile | null> {
   try {
     return await files.open(segment.path, "read");
   } catch (error) {
@@ -147,95 +136,4 @@ interface Place {
 /** Closes its file, whenever the disk answers. */
 function leave(place: Place | null): void {
   place?.entries.return(undefined).catch(() => undefined);
-}
-
-// ---------------------------------------------------------------- the proof
-
-export interface Fault {
-  segment: string;
-  /** The sequence that should stand there. */
-  seq: number;
-  what: string;
-}
-
-export interface Verdict {
-  lines: number;
-  firstSeq: number | null;
-  head: Head | null;
-  faults: Fault[];
-  /** Bytes that are no part of the chain and no fault: abandoned tails, and an unfinished last line. */
-  ignoredBytes: number;
-}
-
-const PROGRESS_LINES = 10_000;
-/** Faults listed; further ones would say no more. */
-const FAULTS_MAX = 100;
-
-/**
- * Proves the chain: every line follows the one before it by sequence and hash. It does not prove that nothing was
- * cut off at the end, that the very last line is unchanged, nor what came before the oldest line that is kept
- * (`journal-against.ts` does). `progress` is told lines as they go by, `seen` each of them.
- */
-export async function verifyJournal(
-  files: Files,
-  dir: string,
-  progress: (lines: number) => void,
-  seen: (entry: Entry) => void = () => undefined,
-): Promise<Verdict> {
-  const verdict: Verdict = { lines: 0, firstSeq: null, head: null, faults: [], ignoredBytes: 0 };
-  // Null: what was before is unknown, and not ours to judge.
-  let head: Head | null = null;
-  for (const [index, segment] of (await listSegments(files, dir)).entries()) {
-    const file = await openUnlessDropped(files, segment);
-    if (file === null) continue;
-    if (index === 0 && segment.firstSeq === BEFORE_FIRST.seq + 1) head = BEFORE_FIRST;
-    try {
-      head = await verifySegment(file, segment, head, verdict, progress, seen);
-    } finally {
-      await file.close();
-    }
-  }
-  return verdict;
-}
-
-/** Adds to `verdict`, and returns the head that the next segment must follow. */
-async function verifySegment(
-  file: DiskFile,
-  segment: Segment,
-  before: Head | null,
-  verdict: Verdict,
-  progress: (lines: number) => void,
-  seen: (entry: Entry) => void,
-): Promise<Head | null> {
-  const fault = (seq: number, what: string): void => {
-    if (verdict.faults.length < FAULTS_MAX) verdict.faults.push({ segment: segment.path, seq, what });
-  };
-  let head = before;
-  if (head !== null && segment.firstSeq > head.seq + 1) {
-    fault(head.seq + 1, `lines ${head.seq + 1} to ${segment.firstSeq - 1} are missing`);
-    head = null;
-  }
-  const linesBefore = verdict.lines;
-  for await (const piece of scan(file)) {
-    const expected: number = head === null ? segment.firstSeq : head.seq + 1;
-    if (expected > segment.lastSeq || (piece.unfinished && segment.lastSeq === Number.POSITIVE_INFINITY)) {
-      verdict.ignoredBytes += piece.lengthBytes;
-      continue;
-    }
-    const entry = entryOf(piece);
-    if (entry === null) fault(expected, "is not a journal line");
-    else if (entry.line.seq !== expected)
-      fault(expected, `line ${entry.line.seq} stands where ${expected} should`);
-    else if (head !== null && !follows(entry.line, head))
-      fault(expected, "does not carry the hash of the line before: that line, or this one, was changed");
-    verdict.lines += 1;
-    if (verdict.lines % PROGRESS_LINES === 0) progress(verdict.lines);
-    if (entry === null) continue;
-    seen(entry);
-    head = { seq: entry.line.seq, chain: entry.chain };
-    verdict.head = head;
-    verdict.firstSeq ??= entry.line.seq;
-  }
-  if (verdict.lines === linesBefore) fault(segment.firstSeq, "is gone: a segment is never empty");
-  return head;
 }

@@ -5,7 +5,7 @@
  * was synced with it), `id` only where it was sent before it could be written, then `type`, `subject`, `time`
  * and `data`. The event is made from the line alone, so it is the same however often it is sent.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 export const EVENT_TYPES = [
   "grindvakt.tap.v1",
@@ -78,7 +78,7 @@ function isLine(value: unknown): value is Line {
 
 /** SHA-256, in hex, of a line's text. */
 export function hashLine(text: string | Uint8Array): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 /** Who sends: what every event of this gateway has in common. */

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { pathsOf } from "../house.ts";
 import { Against, type Comparison } from "../journal-against.ts";
-import { type Verdict, verifyJournal } from "../journal-reader.ts";
+import { type Verdict, verifyJournal } from "../journal-proof.ts";
 import { readCursor } from "../outbox.ts";
 import { Exit } from "./exit.ts";
 import type { JournalSite } from "./journal-site.ts";
@@ -24,7 +24,12 @@ export async function verifySite(
     against === null ? null : await copiesIn(against, { gateway: gateway.id, site: gateway.site });
   // Before the journal, which a running daemon goes on with. A cursor that cannot be read proves nothing.
   const acknowledged = await readCursor(files, pathsOf(dataDir).cursor).catch(() => 0);
-  const verdict = await verifyJournal(files, dir, progress, (entry) => centre?.compare(entry));
+  const verdict = await verifyJournal(
+    files,
+    dir,
+    progress,
+    centre === null ? null : (entry) => centre.compare(entry),
+  );
   if (isWatched) process.stderr.write("\r\u001b[K");
   const { firstSeq, head, faults } = verdict;
   // A chain does not show that its end was cut off; the broker's acknowledgements do.

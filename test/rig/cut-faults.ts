@@ -1,7 +1,7 @@
 /** What a gateway that starts on a disk after a power cut would find wrong with it, by the gateway's own code. */
 import { pathsOf } from "../../daemon/house.ts";
 import { Journal } from "../../daemon/journal.ts";
-import { verifyJournal } from "../../daemon/journal-reader.ts";
+import { verifyJournal } from "../../daemon/journal-proof.ts";
 import { readCursor } from "../../daemon/outbox.ts";
 import { createSystem } from "../../drivers/system.ts";
 import { buildInPlace } from "../../sync/build.ts";

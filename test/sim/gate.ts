@@ -4,7 +4,7 @@
  */
 
 import { House, type HousePorts } from "../../daemon/house.ts";
-import { verifyJournal } from "../../daemon/journal-reader.ts";
+import { verifyJournal } from "../../daemon/journal-proof.ts";
 import { createFiles } from "../../drivers/files.ts";
 import { serialReader } from "../../drivers/reader-serial.ts";
 import { buildInPlace } from "../../sync/build.ts";

@@ -1,5 +1,6 @@
 import { Journal, type Settlement } from "../../daemon/journal.ts";
-import { readEntries, verifyJournal } from "../../daemon/journal-reader.ts";
+import { verifyJournal } from "../../daemon/journal-proof.ts";
+import { readEntries } from "../../daemon/journal-reader.ts";
 import type { Recovery } from "../../daemon/journal-recovery.ts";
 import type { Entry } from "../../daemon/journal-segments.ts";
 import { type Draft, encodeLine } from "../../daemon/record.ts";

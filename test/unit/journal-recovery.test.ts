@@ -5,7 +5,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Journal } from "../../daemon/journal.ts";
-import { readEntries, type Verdict, verifyJournal } from "../../daemon/journal-reader.ts";
+import { type Verdict, verifyJournal } from "../../daemon/journal-proof.ts";
+import { readEntries } from "../../daemon/journal-reader.ts";
 import type { Recovery } from "../../daemon/journal-recovery.ts";
 import type { Entry } from "../../daemon/journal-segments.ts";
 import { createFiles } from "../../drivers/files.ts";
@@ -200,6 +201,18 @@ describe("verify finds", () => {
     }
     const forged = changed(at(0), (text) => text.replace("BB-1234-567890", "BB-1234-567891"));
     expect((await verify(forged)).faults[0]).toMatchObject({ seq: 2, what: expect.stringMatching(/hash/) });
+  });
+
+  test("a line that is none any more, the last of a segment too, and says where it stands", async () => {
+    for (const path of whole.keys()) {
+      const lines = textLines(whole.get(path) ?? "");
+      for (const index of lines.keys()) {
+        const firstSeq = Number(/(\d+)\.ndjson$/.exec(path)?.[1]);
+        const broken = lines.map((line, other) => (other === index ? `${line.slice(0, -1)} ` : line));
+        const { faults } = await verify(changed(path, () => `${broken.join("\n")}\n`));
+        expect(faults[0]).toEqual({ segment: path, seq: firstSeq + index, what: "is not a journal line" });
+      }
+    }
   });
 
   test("no fault in an unfinished last line, nor in what a failing disk left behind", async () => {
