@@ -34,8 +34,15 @@ export function shortenKeepalive({ properties }: IConnackPacket, keepaliveSecond
   properties.serverKeepAlive = Math.min(properties.serverKeepAlive, keepaliveSeconds);
 }
 
-export function contentTypeProperty({ contentType }: Message, protocol: Protocol) {
-  return contentType !== undefined && protocol === "5.0" ? { properties: { contentType } } : {};
+/** Left out on 3.1.1, which has none. */
+export function propertiesOf({ contentType, correlationData }: Message, protocol: Protocol) {
+  if (protocol !== "5.0" || (contentType === undefined && correlationData === undefined)) return {};
+  return {
+    properties: {
+      ...(contentType === undefined ? {} : { contentType }),
+      ...(correlationData === undefined ? {} : { correlationData: Buffer.from(correlationData) }),
+    },
+  };
 }
 
 /** What a broker would answer with DISCONNECT, or not at all, said beforehand; or null. */
@@ -45,7 +52,9 @@ export function publishFault(message: Message, payloadBytes: number, offer: Brok
     return "topic name invalid";
   }
   const contentTypeBytes = message.contentType === undefined ? 0 : 3 + Buffer.byteLength(message.contentType);
-  const propertiesBytes = offer.protocol === "5.0" ? 1 + contentTypeBytes : 0;
+  const correlationBytes = message.correlationData === undefined ? 0 : 3 + message.correlationData.length;
+  // Their length takes a byte, or up to four (section 2.2.2.1).
+  const propertiesBytes = offer.protocol === "5.0" ? 4 + contentTypeBytes + correlationBytes : 0;
   // Fixed header (at most 5), topic with its length, packet identifier, properties, payload (section 3.3).
   const packetBytes = 5 + 2 + topicBytes + 2 + propertiesBytes + payloadBytes;
   return packetBytes > offer.maximumPacketSizeBytes

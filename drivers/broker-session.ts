@@ -9,15 +9,15 @@ import type { LossCause } from "./broker-backoff.ts";
 import type { Door } from "./broker-dial.ts";
 import { guardPackets, packetBytesMax, receivedBytesMax } from "./broker-guard.ts";
 import {
-  contentTypeProperty,
   DISCONNECT,
   limitsOf,
   type Protocol,
+  propertiesOf,
   publishFault,
   shortenKeepalive,
 } from "./broker-packets.ts";
 import { connectRefusal, errorWord, reasonWord, refusesVersion } from "./broker-words.ts";
-import type { BrokerSession, Clock, Log, Message, PublishOutcome, Received, Timer } from "./ports.ts";
+import type { BrokerEvents, BrokerSession, Clock, Log, Message, PublishOutcome, Timer } from "./ports.ts";
 import { within } from "./within.ts";
 
 /** A frozen broker is noticed after one and a half times this, also when nothing is sent. */
@@ -71,7 +71,7 @@ export class Session {
   readonly #protocol: Protocol;
   readonly #settings: SessionSettings;
   readonly #world: SessionWorld;
-  readonly #received: (message: Received) => void;
+  readonly #events: Pick<BrokerEvents, "received" | "subscribed">;
   readonly #pending = new Set<Pending>();
   readonly #socket: Socket;
   #client: MqttClient | null = null;
@@ -96,14 +96,14 @@ export class Session {
     protocol: Protocol,
     settings: SessionSettings,
     world: SessionWorld,
-    received: (message: Received) => void,
+    events: Pick<BrokerEvents, "received" | "subscribed">,
   ) {
     this.#socket = socket;
     this.#door = door;
     this.#protocol = protocol;
     this.#settings = settings;
     this.#world = world;
-    this.#received = received;
+    this.#events = events;
   }
 
   /** Never rejects; fails when `signal` ends. */
@@ -168,7 +168,7 @@ export class Session {
       const pending: Pending = { sentMs: this.#world.clock.monotonicMs(), resolve };
       this.#pending.add(pending);
       this.#watch ??= this.#watchIn(acknowledgeMsMax);
-      const properties = contentTypeProperty(message, this.#protocol);
+      const properties = propertiesOf(message, this.#protocol);
       client.publish(message.topic, payload, { qos: 1, retain: message.retain, ...properties }, (error) => {
         const code = error !== undefined && error !== null && "code" in error ? error.code : null;
         // An error without a code is the end of the connection, which answers all that are pending.
@@ -219,7 +219,7 @@ export class Session {
         payload: Buffer.from(will.payload),
         qos: 1,
         retain: will.retain,
-        ...contentTypeProperty(will, this.#protocol),
+        ...propertiesOf(will, this.#protocol),
       },
       ...(five ? { properties: { maximumPacketSize: packetBytesMax, receiveMaximum: 100 } } : {}),
     };
@@ -243,18 +243,22 @@ export class Session {
       protocol: this.#protocol,
       ...limitsOf(this.#protocol, connack),
     };
-    // For QoS 1 on 3.1.1 RabbitMQ keeps a queue on this one node, also of a clean session: while the node is down, no
-    // other lets us in. What comes to a site is either retained or asked for anew.
-    const qos = this.#protocol === "5.0" ? 1 : 0;
     // Sent before anything that is published from `up` on, so that a test event of our own is heard.
-    for (const topic of this.#settings.subscriptions) {
-      this.#client?.subscribe(topic, { qos }, (error) => {
-        if (error && this.#end === null) {
-          this.#world.log.warn("the broker refuses a subscription", { topic, why: error.message });
-        }
-      });
-    }
+    for (const topic of this.#settings.subscriptions) this.#subscribe(topic);
     this.#opened({ kind: "open", offer: this.#offer });
+  }
+
+  #subscribe(topic: string): void {
+    // Retain as published (MQTT 5, section 3.3.1.3): else a retained message is told as one that is not, while we are there.
+    // For QoS 1 on 3.1.1 RabbitMQ keeps a queue on this one node, also of a clean session: while the node is down, no
+    // other lets us in. What comes to a site is retained, comes again, or is missed by whoever waits for the answer.
+    const options = this.#protocol === "5.0" ? { qos: 1 as const, rap: true } : { qos: 0 as const };
+    this.#client?.subscribe(topic, options, (error) => {
+      if (this.#end !== null) return;
+      const why = error ? refusalOf(error) : null;
+      if (why !== null) this.#world.log.warn("the broker refuses a subscription", { topic, why });
+      this.#events.subscribed?.(topic, why);
+    });
   }
 
   #onMessage(topic: string, payload: Buffer, { retain, properties }: IPublishPacket): void {
@@ -273,7 +277,7 @@ export class Session {
       });
       return;
     }
-    this.#received({
+    this.#events.received({
       topic,
       payload,
       retained: retain,
@@ -328,4 +332,10 @@ export class Session {
       this.#ended(this.#end);
     }
   }
+}
+
+/** Why a SUBACK says no. */
+function refusalOf(error: Error & { packet?: { granted?: unknown[] } }): string {
+  const [code] = error.packet?.granted ?? [];
+  return typeof code === "number" ? reasonWord(code) : error.message;
 }

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { type BrokerTls, type Door, dial, parseDoor } from "./broker-dial.ts";
 import { guardPackets, packetBytesMax, receivedBytesMax } from "./broker-guard.ts";
-import { contentTypeProperty, DISCONNECT, type Protocol } from "./broker-packets.ts";
+import { DISCONNECT, type Protocol, propertiesOf } from "./broker-packets.ts";
 import { connectRefusal, errorWord, reasonWord, refusesVersion } from "./broker-words.ts";
 import type { Clock, Message, PublishOutcome } from "./ports.ts";
 import { within } from "./within.ts";
@@ -169,7 +169,7 @@ function visitOf(client: MqttClient, protocol: Protocol, socket: Socket, clock: 
       const options = {
         qos: 1 as const,
         retain: message.retain,
-        ...contentTypeProperty(message, protocol),
+        ...propertiesOf(message, protocol),
       };
       const outcome = await answered<PublishOutcome>((answer) => {
         client.publish(message.topic, message.payload, options, (error) => {

@@ -153,8 +153,13 @@ class MqttBroker implements Broker {
       limit.cancel();
       return { ...dialed, versionRefused: false };
     }
-    const session = new Session(dialed.socket, door, protocol, this.#settings, world, (message) => {
-      if (!this.#stopped) events.received(message);
+    const session = new Session(dialed.socket, door, protocol, this.#settings, world, {
+      received: (message) => {
+        if (!this.#stopped) events.received(message);
+      },
+      subscribed: (topic, why) => {
+        if (!this.#stopped) events.subscribed?.(topic, why);
+      },
     });
     this.#session = session;
     const opened = await session.open(interrupt.signal);

@@ -119,9 +119,14 @@ export interface Message {
   retain: boolean;
   /** MQTT 5 only; dropped on 3.1.1. */
   contentType?: string;
+  /** The same: what the asker of an answer knows it by. */
+  correlationData?: Uint8Array;
 }
 
-/** A message that came to one of our subscriptions. */
+/**
+ * A message that came to one of our subscriptions. `retained`: it was published to be kept. On 3.1.1 that is seen only of one that
+ * had been kept when we subscribed.
+ */
 export interface Received {
   topic: string;
   payload: Uint8Array;
@@ -149,6 +154,8 @@ export interface BrokerEvents {
   /** Once after each `up`, and once for each first failure of a row; `why` is fit to be shown. */
   down(why: string): void;
   received(message: Received): void;
+  /** The broker has answered to one of our subscriptions, in this connection: `why` it refuses it, or null. */
+  subscribed?(topic: string, why: string | null): void;
 }
 
 /**

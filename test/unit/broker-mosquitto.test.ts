@@ -63,7 +63,7 @@ describe("with mosquitto", () => {
     await proxy.stop();
   });
 
-  test("what is retained is told from what is new, and its own messages are heard", async () => {
+  test("what is retained is told from what is not, however long it lies there, and its own messages are heard", async () => {
     mosquitto = await startMosquitto();
     const sender = await startSubscriber(mosquitto.url);
     await sender.client.publishAsync(TAP.topic, "old", { qos: 1, retain: true });
@@ -76,7 +76,7 @@ describe("with mosquitto", () => {
       [
         ["old", true],
         ["own", false],
-        ["new", false],
+        ["new", true],
       ],
     );
     await sender.stop();
@@ -93,6 +93,12 @@ describe("with mosquitto", () => {
     await sender.client.publishAsync("p/command/open", "{}", { qos: 1, properties });
     await until(() => gate.received.length > 0, "the command");
     expect(gate.received[0]).toMatchObject({ topic: "p/command/open", retained: false, ...properties });
+    const { correlationData } = properties;
+    const heard = new Promise((resolve) =>
+      sender.client.once("message", (_topic, _payload, packet) => resolve(packet)),
+    );
+    await gate.broker.publish({ topic: "p/answers", payload: "done", retain: false, correlationData });
+    expect(await heard).toMatchObject({ topic: "p/answers", properties: { correlationData } });
     await sender.stop();
   });
 

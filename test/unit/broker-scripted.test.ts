@@ -260,6 +260,7 @@ describe("a connection that goes wrong", () => {
     client = watch({ urls: [server.url], subscriptions: ["p/command/+"] });
     await until(() => client.warnings.length > 0, "the warning");
     expect(client.warnings).toEqual(["the broker refuses a subscription"]);
+    expect(client.subscribed).toEqual([["p/command/+", "not authorized"]]);
     expect(client.downs).toEqual([]);
   });
 

@@ -73,6 +73,8 @@ export interface Watched {
   downs: string[];
   received: Received[];
   warnings: string[];
+  /** What it answered to subscriptions: the topic, and why not. */
+  subscribed: [string, string | null][];
   up(count?: number): Promise<void>;
   down(count?: number): Promise<void>;
 }
@@ -86,6 +88,7 @@ export function watch(
   const downs: string[] = [];
   const received: Received[] = [];
   const warnings: string[] = [];
+  const subscribed: [string, string | null][] = [];
   const log: Log = { debug() {}, info() {}, warn: (message) => warnings.push(message), error() {} };
   const random = { bytes: (count: number) => new Uint8Array(count), fraction: () => 0.5 };
   const broker = createBroker(
@@ -96,6 +99,7 @@ export function watch(
     up: (session) => sessions.push(session),
     down: (why) => downs.push(why),
     received: (message) => received.push(message),
+    subscribed: (topic, why) => subscribed.push([topic, why]),
   });
   return {
     broker,
@@ -104,6 +108,7 @@ export function watch(
     downs,
     received,
     warnings,
+    subscribed,
     up: (count = 1) => until(() => sessions.length >= count, `up ${count}, down: ${downs.join(", ")}`),
     down: (count = 1) => until(() => downs.length >= count, `down ${count}`),
   };
