@@ -4,7 +4,7 @@
  * before: only at the end is it known whether these are the bytes that were signed, and a wrong hash is then the truer
  * word than a bad row.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { gunzipSync } from "node:zlib";
 import { type BuildBasis, BuildSession, type Built } from "./build-session.ts";
@@ -151,14 +151,14 @@ export const buildInWorker: BuildIndex = {
 async function inWorker<T>(signal: AbortSignal, use: (talk: WorkerTalk) => Promise<T>): Promise<T> {
   // To start a thread takes the loop two milliseconds the first time: a turn with nothing else in it. It prints nothing; to tie
   // its output to ours would take as long again.
-  await nextTurn();
+  await pause(0);
   signal.throwIfAborted();
   const worker = new Worker(new URL("./build-worker.js", import.meta.url), { stdout: true, stderr: true });
   const talk = new WorkerTalk(worker);
   const abort = () => void worker.terminate();
   signal.addEventListener("abort", abort);
   try {
-    await nextTurn();
+    await pause(0);
     return await use(talk);
   } finally {
     signal.removeEventListener("abort", abort);
