@@ -54,6 +54,8 @@ export function decide(reading: Reading, rules: DecisionRules, now: Circumstance
     credential.kind === "number"
       ? now.list.index.byNumber(credential.number)
       : now.list.index.byToken(credential.uid, credential.part);
+  // For a reader that is new to the site the list is not there yet.
+  if (answer.kind === "unready") return refuse("list-missing", presented);
   if (answer.kind !== "card") return refuse(answer.kind, presented);
   const { card } = answer;
   const refusal = refusalOfCard(card, rules, now, now.list.freshness);

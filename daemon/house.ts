@@ -17,7 +17,7 @@ import { Journal, type JournalSettings } from "./journal.ts";
 import { readEntries } from "./journal-reader.ts";
 import type { Recovery } from "./journal-recovery.ts";
 import type { Entry } from "./journal-segments.ts";
-import { type LookupAnswer, lookup } from "./lookup.ts";
+import { type LookupAnswer, lookup, searchFor } from "./lookup.ts";
 import { Outbox } from "./outbox.ts";
 import { Presence } from "./presence.ts";
 import { PresenceDesk } from "./presence-desk.ts";
@@ -276,6 +276,10 @@ export class House {
       admit: cards.admit,
       whenStale: cards.whenStale,
     });
+  }
+
+  search(reading: Reading): Iterator<void, void> | null {
+    return searchFor(reading, this.#gateway.list);
   }
 
   /** Asks the feed now; resolves when the answer is in force or refused. */

@@ -4,7 +4,7 @@
  */
 import type { Reading, Sight, Stamp } from "../drivers/driver.ts";
 import type { Clock, Timer } from "../drivers/ports.ts";
-import type { LookupAnswer } from "./lookup.ts";
+import type { LookupAnswer, LookupDesk } from "./lookup.ts";
 import { type SightLine, sightLine } from "./sights.ts";
 
 /** Presentations that wait to be looked up: nobody taps faster than that, and a flooding cable must not be remembered. */
@@ -79,12 +79,12 @@ export interface Identified {
 
 export interface IdentifierRooms {
   clock: Clock;
-  lookup(reading: Reading): LookupAnswer;
+  desk: LookupDesk;
   candidatesOf(sight: Sight): readonly Candidate[];
 }
 
 /**
- * Looks sights up one way at a time, each in a turn of its own: on a long list a cut UID is looked for for long, and a gate that is
+ * Looks sights up one way at a time, each in turns of its own: on a long list a cut UID is looked for for long, and a gate that is
  * being looked at goes on deciding.
  */
 export class Identifier {
@@ -105,10 +105,14 @@ export class Identifier {
     }
     const candidates = this.#rooms.candidatesOf(sight);
     const ways: Way[] = [];
+    let search: Iterator<void, void> | null = null;
     const step = (): void => {
       const candidate = candidates[ways.length];
       if (candidate !== undefined) {
-        ways.push(wayOf(candidate, this.#rooms.lookup));
+        search ??= this.#rooms.desk.search(candidate.reading);
+        if (search !== null && search.next().done !== true) return;
+        search = null;
+        ways.push(wayOf(candidate, (reading) => this.#rooms.desk.lookup(reading)));
         return;
       }
       this.#waiting.shift();

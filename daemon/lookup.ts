@@ -35,7 +35,20 @@ export interface LookupCircumstances {
   whenStale: "grant-listed" | "deny";
 }
 
+/** Where one asks what the list says. */
+export interface LookupDesk {
+  /** What must be done before a reading is looked up, a step a turn of the loop; null: nothing. */
+  search(reading: Reading): Iterator<void, void> | null;
+  lookup(reading: Reading): LookupAnswer;
+}
+
 const DAY_MS = 24 * 3_600_000;
+
+export function searchFor(reading: Reading, list: ListInForce | null): Iterator<void, void> | null {
+  if (reading.kind !== "credential" || reading.credential.kind !== "token") return null;
+  const { uid, part } = reading.credential;
+  return list?.index.search(uid, part) ?? null;
+}
 
 export function lookup(reading: Reading, now: LookupCircumstances): LookupAnswer {
   const rules = {

@@ -7,7 +7,6 @@ import { cutOf } from "../config/reads.ts";
 import type { Configuration } from "../config/schema.ts";
 import { createBroker } from "../drivers/broker.ts";
 import { candidatesOf } from "../drivers/candidates.ts";
-import type { Reading } from "../drivers/driver.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
 import { acquireLock } from "../drivers/lock.ts";
 import type { Clock, FeedSource, Files, Log } from "../drivers/ports.ts";
@@ -106,13 +105,12 @@ export async function startDaemon(
 
 /** What a technician at this machine may watch: `trace` and `identify`. */
 function streamsOf(house: House, { cards }: Configuration, clock: Clock): ControlStreams {
-  const lookup = (reading: Reading) => house.lookup(reading);
   return {
     trace: ({ reader }, send) => house.watch(String(reader), (sight, stamp) => send(sightLine(sight, stamp))),
     identify: ({ reader }, send) => {
       const identifier = new Identifier({
         clock,
-        lookup,
+        desk: house,
         candidatesOf: (sight) => candidatesOf(sight, cards.issuers),
       });
       const stop = house.watch(String(reader), (sight, stamp) => identifier.take(sight, stamp, send));

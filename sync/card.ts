@@ -101,8 +101,15 @@ export interface Card {
   validUntilDay: number | null;
 }
 
-/** What the list answers. A cut token may fit several cards: `ambiguous`. */
-export type CardAnswer = { kind: "card"; card: Card } | { kind: "ambiguous" } | { kind: "unknown" };
+/**
+ * What the list answers. A cut token may fit several cards: `ambiguous`. `unready`: the table that it would be found by is being
+ * made.
+ */
+export type CardAnswer =
+  | { kind: "card"; card: Card }
+  | { kind: "ambiguous" }
+  | { kind: "unknown" }
+  | { kind: "unready" };
 
 /** The list as a decision sees it: immutable, synchronous, fast. Implemented by `index.ts`. */
 export interface CardIndex {
@@ -110,6 +117,11 @@ export interface CardIndex {
   byNumber(number: string): CardAnswer;
   /** `uid`: hex, upper case, chip order. `part`: `first` or `last` where the reader cut it to these bytes. */
   byToken(uid: string, part: "whole" | "first" | "last"): CardAnswer;
+  /**
+   * Where `byToken` is not ready for this token: looks at all of them, some thousands at each `next`, and at its end `byToken`
+   * answers. Null where it does so now.
+   */
+  search(uid: string, part: "whole" | "first" | "last"): Iterator<void, void> | null;
 }
 
 /** How old what we know is, as configured by `lateAfterMinutes` and `staleAfterHours`. */

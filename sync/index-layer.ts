@@ -2,7 +2,7 @@
  * One layer of the index: an image and the lookups in it, by position. The oldest layer is a whole list; each newer one
  * says of some cards what holds instead.
  */
-import { CUTS, placeOfCut, scanForCut } from "./index-cuts.ts";
+import { BUCKETS_AT_ONCE, type Cut, placeOfCut, searchForCut } from "./index-cuts.ts";
 import type { IndexImage } from "./index-file.ts";
 import { either, LongTokenTable } from "./index-long-tokens.ts";
 import { NumberTable } from "./index-numbers.ts";
@@ -52,7 +52,17 @@ export class Layer {
     return this.tokens.find(this.#key, isHidden);
   }
 
-  /** The same for the `sizeBytes` that a reader left of a token. */
+  /** Whether a cut token has to be looked for among all, and these are many. */
+  mustSearch(cut: Cut): boolean {
+    return this.#cuts[placeOfCut(cut)] === null && this.tokens.buckets > BUCKETS_AT_ONCE;
+  }
+
+  /** The position of the card with this cut token, as `findCut` has it, by a look at all: at its end the answer. */
+  search(uid: Uint8Array, cut: Cut, isHidden: IsHidden | null): Generator<void, number> {
+    return searchForCut(uid, cut, this.tokens, this.longTokens, isHidden);
+  }
+
+  /** The same for the `sizeBytes` that a reader left of a token. Not for what must be searched. */
   findCut(uid: Uint8Array, sizeBytes: number, part: "first" | "last", isHidden: IsHidden | null): number {
     if (sizeBytes === 7) {
       const skip = part === "first" ? 0 : UID_BYTES_MAX - 7;
@@ -60,10 +70,17 @@ export class Layer {
       return either(this.findWhole(uid, 7, isHidden), long);
     }
     if (sizeBytes !== 3 && sizeBytes !== 4) return this.findWhole(uid, sizeBytes, isHidden);
-    const place = placeOfCut({ part, sizeBytes });
+    const cut = { part, sizeBytes } as const;
+    const table = this.#cuts[placeOfCut(cut)]!;
+    if (table === null) return endOf(this.search(uid, cut, isHidden));
     this.#key.set(uid, 0, sizeBytes);
-    const table = this.#cuts[place]!;
-    if (table !== null) return table.find(this.#key, isHidden);
-    return scanForCut(this.#key, CUTS[place]!, this.tokens, this.longTokens, isHidden);
+    return table.find(this.#key, isHidden);
+  }
+}
+
+function endOf(search: Generator<void, number>): number {
+  for (;;) {
+    const step = search.next();
+    if (step.done === true) return step.value;
   }
 }

@@ -73,6 +73,15 @@ export class UidKey {
     return this.short === 1 ? 4 : 7;
   }
 
+  /** The first or the last 3 or 4 bytes of the UID, as a number. Leaves the key without a UID. */
+  takeCut(part: "first" | "last", sizeBytes: 3 | 4): number {
+    this.#unscramble();
+    const isEnd = part === "last" && this.short === 0;
+    const four = isEnd ? (this.upper << HALF_BITS) | this.lower : (this.upper << 4) | (this.lower >>> 24);
+    if (sizeBytes === 4) return four >>> 0;
+    return part === "first" ? four >>> 8 : four & 0xff_ffff;
+  }
+
   /** A Feistel network: each round changes one half by a function of the other, and can be undone. */
   #scramble(): void {
     this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[0]);
@@ -157,12 +166,20 @@ export class TokenTable {
     return found;
   }
 
+  /** Of 64 to 128 tokens each, where each card has one. */
+  get buckets(): number {
+    return this.parts.starts.length - 1;
+  }
+
   /** Every token, read into `key`, with its card's position. */
-  readonly forEach: TokenWalk = (key, visit) => {
+  readonly forEach: TokenWalk = (key, visit) => this.forEachIn(0, this.buckets, key, visit);
+
+  /** Those of some buckets. */
+  forEachIn(from: number, to: number, key: UidKey, visit: (position: number) => void): void {
     const { starts, entries } = this.parts;
     const bucketBits = this.#bucketBits;
     const positionBits = this.#positionBits;
-    for (let bucket = 0; bucket + 1 < starts.length; bucket++) {
+    for (let bucket = from; bucket < Math.min(to, this.buckets); bucket++) {
       const end = starts[bucket + 1]!;
       for (let i = starts[bucket]!; i < end; i++) {
         const low = entries[2 * i]!;
@@ -174,7 +191,7 @@ export class TokenTable {
         visit(second & (2 ** positionBits - 1));
       }
     }
-  };
+  }
 }
 
 /** The first entry of `[start, end)` whose first word is not below `low`. */

@@ -4,6 +4,7 @@
  * with measurements.
  */
 import { type CardAnswer, type CardIndex, packCanonical, STATUSES, unpackNumber } from "./card.ts";
+import type { Cut } from "./index-cuts.ts";
 import type { IndexFacts, IndexImage } from "./index-file.ts";
 import { Layer } from "./index-layer.ts";
 import { dayOf, statusCodeOf } from "./index-standing.ts";
@@ -12,6 +13,7 @@ import { UID_BYTES_MAX } from "./rows.ts";
 
 const UNKNOWN: CardAnswer = { kind: "unknown" };
 const SEVERAL: CardAnswer = { kind: "ambiguous" };
+const UNREADY: CardAnswer = { kind: "unready" };
 
 export class Index implements CardIndex {
   /** Newest first. */
@@ -19,6 +21,8 @@ export class Index implements CardIndex {
   /** Of each layer what newer ones hide of it; null: nothing. */
   #hidden: readonly (IsHidden | null)[] = [];
   readonly #uid = new Uint8Array(UID_BYTES_MAX);
+  /** What the last search found. */
+  #searched: { uid: string; part: Cut["part"]; answer: CardAnswer } | null = null;
 
   /** `images`: oldest first, at least one. */
   constructor(...images: readonly IndexImage[]) {
@@ -61,19 +65,41 @@ export class Index implements CardIndex {
 
   byToken(uid: string, part: "whole" | "first" | "last"): CardAnswer {
     const sizeBytes = this.#readUid(uid);
+    if (this.#mustSearch(cutOf(part, sizeBytes))) {
+      return this.#searched?.uid === uid && this.#searched.part === part ? this.#searched.answer : UNREADY;
+    }
     let answer = UNKNOWN;
-    for (let i = 0; i < this.layers.length; i++) {
+    for (let i = 0; i < this.layers.length && answer !== SEVERAL; i++) {
       const layer = this.layers[i]!;
       const isHidden = this.#hidden[i]!;
       const position =
         part === "whole"
           ? layer.findWhole(this.#uid, sizeBytes, isHidden)
           : layer.findCut(this.#uid, sizeBytes, part, isHidden);
-      if (position === NOT_FOUND) continue;
-      if (position === AMBIGUOUS || answer !== UNKNOWN) return SEVERAL;
-      answer = answerOf(unpackNumber(layer.numbers.at(position)), layer.standingAt(position));
+      answer = together(answer, layer, position);
     }
     return answer;
+  }
+
+  search(uid: string, part: "whole" | "first" | "last"): Iterator<void, void> | null {
+    const cut = cutOf(part, this.#readUid(uid));
+    return cut !== null && this.#mustSearch(cut) ? this.#search(uid, cut) : null;
+  }
+
+  /** In the layers there are at its beginning: no answer changes when they are merged. */
+  *#search(uid: string, cut: Cut): Generator<void, void> {
+    const bytes = this.#uid.slice(0, cut.sizeBytes);
+    const { layers } = this;
+    const hidden = this.#hidden;
+    let answer = UNKNOWN;
+    for (const [i, layer] of layers.entries()) {
+      answer = together(answer, layer, yield* layer.search(bytes, cut, hidden[i]!));
+    }
+    this.#searched = { uid, part: cut.part, answer };
+  }
+
+  #mustSearch(cut: Cut | null): boolean {
+    return cut !== null && this.layers.some((layer) => layer.mustSearch(cut));
   }
 
   /** Reads hex into `this.#uid` and returns how many bytes, or 0 when it is no UID. */
@@ -87,6 +113,18 @@ export class Index implements CardIndex {
     }
     return sizeBytes;
   }
+}
+
+/** Null for what no table is kept of. */
+function cutOf(part: "whole" | "first" | "last", sizeBytes: number): Cut | null {
+  return part !== "whole" && (sizeBytes === 3 || sizeBytes === 4) ? { part, sizeBytes } : null;
+}
+
+/** What newer layers answer and what this one does: two cards are several. */
+function together(newer: CardAnswer, layer: Layer, position: number): CardAnswer {
+  if (position === NOT_FOUND) return newer;
+  if (position === AMBIGUOUS || newer !== UNKNOWN) return SEVERAL;
+  return answerOf(unpackNumber(layer.numbers.at(position)), layer.standingAt(position));
 }
 
 function isIn(layers: readonly Layer[], packed: number): boolean {

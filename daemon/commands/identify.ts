@@ -41,10 +41,10 @@ export function identifyCommand(): Command {
             stream: "identify",
             reader,
             take,
-            watcher: (lookup) => {
+            watcher: (desk) => {
               const identifier = new Identifier({
                 clock: system.clock,
-                lookup,
+                desk,
                 candidatesOf: (sight) => candidatesOf(sight, issuers),
               });
               return (sight, stamp) => identifier.take(sight, stamp, (identified) => take(identified, 0));

@@ -38,7 +38,7 @@ async function ask(configuration: Configuration, card: string, system: System): 
 
 async function askDisk(configuration: Configuration, card: string, system: System): Promise<LookupAnswer> {
   const reading = readCard(card, configuration.cards.issuers);
-  return withStoppedGate(configuration, system, async (lookup) => lookup(reading));
+  return withStoppedGate(configuration, system, async (desk) => desk.lookup(reading));
 }
 
 function printAnswer(asked: string, answer: LookupAnswer): void {

@@ -1,11 +1,11 @@
 /** How `trace` and `identify` get to see a reader: through the daemon that has it open, or by opening it themselves. */
 import type { Configuration } from "../../config/schema.ts";
-import type { Reading, Sight, Stamp } from "../../drivers/driver.ts";
+import type { Sight, Stamp } from "../../drivers/driver.ts";
 import { createLog } from "../../drivers/log.ts";
 import type { System } from "../../drivers/system.ts";
 import { watchControl } from "../control.ts";
 import { pathsOf } from "../house.ts";
-import type { LookupAnswer } from "../lookup.ts";
+import type { LookupDesk } from "../lookup.ts";
 import { devicesOf } from "../main-devices.ts";
 import { Exit } from "./exit.ts";
 import { withStoppedGate } from "./stopped-gate.ts";
@@ -17,7 +17,7 @@ export interface Watch<Item> {
   /** `leftOut`: how many before this one came too fast to be shown. */
   take(item: Item, leftOut: number): void;
   /** The same of what the reader itself shows, where no daemon runs. */
-  watcher(lookup: (reading: Reading) => LookupAnswer): (sight: Sight, stamp: Stamp) => void;
+  watcher(desk: LookupDesk): (sight: Sight, stamp: Stamp) => void;
   /** Something to be said that is no item: on standard error. */
   say(words: string): void;
 }
@@ -45,7 +45,7 @@ async function watchAlone<Item>(
   { reader: id, watcher, say }: Watch<Item>,
   signal: AbortSignal,
 ): Promise<void> {
-  await withStoppedGate(configuration, system, async (lookup) => {
+  await withStoppedGate(configuration, system, async (desk) => {
     const devices = await devicesOf(configuration, { ...system, log: createLog("error") });
     const reader = await devices.createReader(id, {
       reading: () => undefined,
@@ -53,7 +53,7 @@ async function watchAlone<Item>(
       down: (why) => say(`${id} is down: ${why}`),
     });
     if (reader.observe === undefined) throw new Exit(1, `${id} has a driver that cannot be watched`);
-    reader.observe(watcher(lookup));
+    reader.observe(watcher(desk));
     try {
       say("no gateway runs: looking at the reader itself, nothing is decided or opened");
       await reader.start();

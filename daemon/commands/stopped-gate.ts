@@ -1,13 +1,12 @@
 /** What a gateway that does not run knows: the list that is on its disk, under the lock it would hold. */
 import type { Configuration } from "../../config/schema.ts";
-import type { Reading } from "../../drivers/driver.ts";
 import { acquireLock } from "../../drivers/lock.ts";
 import { createLog } from "../../drivers/log.ts";
 import type { System } from "../../drivers/system.ts";
 import { buildInWorker } from "../../sync/build.ts";
 import { createSync, type ListInForce } from "../../sync/sync.ts";
 import { pathsOf } from "../house.ts";
-import { type LookupAnswer, lookup } from "../lookup.ts";
+import { type LookupDesk, lookup, searchFor } from "../lookup.ts";
 import { createSiteTime } from "../site-time.ts";
 import { Exit } from "./exit.ts";
 import { openSiteFile } from "./site-file.ts";
@@ -16,7 +15,7 @@ import { openSiteFile } from "./site-file.ts";
 export async function withStoppedGate<T>(
   configuration: Configuration,
   system: System,
-  act: (lookup: (reading: Reading) => LookupAnswer) => Promise<T>,
+  act: (desk: LookupDesk) => Promise<T>,
 ): Promise<T> {
   const { cards, dataDir, gateway } = configuration;
   await system.files.makeDirs(dataDir);
@@ -47,17 +46,19 @@ export async function withStoppedGate<T>(
     const site = await openSiteFile(configuration, system);
     await sync.start();
     const siteTime = createSiteTime(gateway.timeZone);
-    return await act((reading) =>
-      lookup(reading, {
-        list: held.list,
-        age: sync.age(),
-        site,
-        siteTime,
-        nowMs: system.clock.wallMs(),
-        admit: cards.admit,
-        whenStale: cards.whenStale,
-      }),
-    );
+    return await act({
+      search: (reading) => searchFor(reading, held.list),
+      lookup: (reading) =>
+        lookup(reading, {
+          list: held.list,
+          age: sync.age(),
+          site,
+          siteTime,
+          nowMs: system.clock.wallMs(),
+          admit: cards.admit,
+          whenStale: cards.whenStale,
+        }),
+    });
   } finally {
     await sync.stop();
     await lock.release();

@@ -123,7 +123,7 @@ function readingOf(presented: string): Reading {
 
 function answerOf(said: string): CardAnswer | null {
   if (said === "no list") return null;
-  if (said === "unknown" || said === "ambiguous") return { kind: said };
+  if (said === "unknown" || said === "ambiguous" || said === "unready") return { kind: said };
   const [status = "", until] = said.split(" until ");
   const validUntilDay = until === undefined ? null : Date.parse(`${until}T00:00:00Z`) / DAY_MS;
   return { kind: "card", card: cardOf(NUMBER, { status: oneOf(status, STATUSES), validUntilDay }) };

@@ -190,7 +190,12 @@ export function cardOf(number: string, more: Partial<Card> = {}): Card {
 
 /** A list that gives every question the same answer. */
 export function listOf(answer: CardAnswer, revision = 120): ListInForce {
-  const index: CardIndex = { cards: 1_000, byNumber: () => answer, byToken: () => answer };
+  const index: CardIndex = {
+    cards: 1_000,
+    byNumber: () => answer,
+    byToken: () => answer,
+    search: () => null,
+  };
   return { revision, publishedAtMs: null, index };
 }
 
@@ -200,7 +205,7 @@ export function listOfAll(revision = 120): ListInForce {
   return {
     revision,
     publishedAtMs: null,
-    index: { cards: 1_000, byNumber, byToken: () => ({ kind: "unknown" }) },
+    index: { cards: 1_000, byNumber, byToken: () => ({ kind: "unknown" }), search: () => null },
   };
 }
 

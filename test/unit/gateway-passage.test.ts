@@ -225,7 +225,12 @@ describe("a request to exit", () => {
     const bench = await gate();
     bench.useList({
       ...listOfAll(),
-      index: { cards: 0, byNumber: () => ({ kind: "unknown" }), byToken: () => ({ kind: "unknown" }) },
+      index: {
+        cards: 0,
+        byNumber: () => ({ kind: "unknown" }),
+        byToken: () => ({ kind: "unknown" }),
+        search: () => null,
+      },
     });
     bench.touch(GATE, "request-to-exit");
     await bench.settle();

@@ -122,12 +122,21 @@ describe("an identifier", () => {
   function bench() {
     const clock = new SimClock();
     const told: Identified[] = [];
-    const asked = { lookups: 0 };
+    const asked = { lookups: 0, steps: 0 };
     const identifier = new Identifier({
       clock,
-      lookup: (reading) => {
-        asked.lookups += 1;
-        return lookup(reading);
+      desk: {
+        // As where the list has no table for a cut token.
+        *search() {
+          for (let step = 0; step < 3; step += 1) {
+            asked.steps += 1;
+            yield;
+          }
+        },
+        lookup: (reading) => {
+          asked.lookups += 1;
+          return lookup(reading);
+        },
       },
       candidatesOf: (sight) => candidatesOf(sight, ["BB"]),
     });
@@ -144,6 +153,24 @@ describe("an identifier", () => {
     expect(told.map(({ sight }) => sight.text)).toEqual(["F6E5D4C3B2A104", "1A2B3C4D"]);
     expect(told[0]?.ways[0]).toMatchObject({ setting: "{ uid: hex, order: lsb, bytes: 7 }", card: CARD });
     expect(told[0]?.ways.at(-1)?.card).toBeNull();
+  });
+
+  it("looks for one thing in a turn, however many there are", async () => {
+    const { clock, told, asked, take } = bench();
+    let done = 0;
+    let most = 0;
+    // Somebody else whose turn comes in between.
+    const look = (): void => {
+      most = Math.max(most, asked.steps + asked.lookups - done);
+      done = asked.steps + asked.lookups;
+      if (told.length === 0) clock.after(0, look);
+    };
+    clock.after(0, look);
+    take(text("1A2B3C4D"));
+    await clock.advance(10);
+    expect(told).toHaveLength(1);
+    expect(most).toBe(1);
+    expect(asked.steps).toBe(3 * asked.lookups);
   });
 
   it("remembers no more than a few and says how many it left out, looks at nothing after its end, and not at bare bytes", async () => {

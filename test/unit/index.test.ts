@@ -253,6 +253,35 @@ describe("the index", () => {
     }
   });
 
+  it("has no answer to a cut token that it has no table for, until it has looked at each, some thousands at a time", () => {
+    const uidOf = (i: number) => `04${(i * 2_654_435).toString(16).padStart(12, "0").toUpperCase()}`;
+    const numberOf = (i: number) => unpackNumber(27e10 + i * 7);
+    const cards = Array.from({ length: 30_000 }, (_, i) => card(numberOf(i), "active", uidOf(i)));
+    cards.push(
+      card(numberOf(30_000), "active", "F604A1B2C3D4E5F60102"),
+      card(numberOf(30_001), "active", "3B0A0B0C"),
+    );
+    const index = indexOf(cards);
+    const asked = [
+      [uidOf(77).slice(-8), "last"],
+      [uidOf(78).slice(0, 6), "first"],
+      ["E5F60102", "last"],
+      ["3B0A0B", "first"],
+      ["FFFFFF", "last"],
+    ] as const;
+    for (const [uid, part] of asked) {
+      expect(index.byToken(uid, part)).toEqual({ kind: "unready" });
+      const search = index.search(uid, part)!;
+      let steps = 0;
+      while (search.next().done !== true) steps += 1;
+      expect(steps).toBeGreaterThan(3);
+      const has = (other: string) => (part === "first" ? other.startsWith(uid) : other.endsWith(uid));
+      expect(index.byToken(uid, part)).toEqual(modelAnswer(cards, ({ uids }) => uids.some(has)));
+    }
+    expect(index.search(uidOf(77), "whole")).toBeNull();
+    expect(indexOf(cards, null, 1, CUTS).search("FFFFFF", "last")).toBeNull();
+  });
+
   it("knows no card for text that is none", () => {
     const index = indexOf([card("BB-2401-000001", "active", "04A1B2C3D4E5F6")]);
     fc.assert(
