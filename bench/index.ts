@@ -140,13 +140,18 @@ function stepFigures(step: StepFigures): Figure[] {
 
 function turnFigures(name: string, { turns }: StepFigures, bound?: number): Figure[] {
   const delay: Figure = { what: `${name}: longest delay of the loop`, value: turns.delayMs, unit: "ms" };
-  if (turns.busyMs === null) return [delay];
+  const collected: Figure = {
+    what: `${name}: longest pause of the garbage collector`,
+    value: turns.collectedMs,
+    unit: "ms",
+  };
+  if (turns.busyMs === null) return [delay, collected];
   const busy: Figure = {
     what: `${name}: longest turn of the loop, on the processor`,
     value: turns.busyMs,
     unit: "ms",
   };
-  return [delay, bound === undefined ? busy : { ...busy, bound }];
+  return [delay, collected, bound === undefined ? busy : { ...busy, bound }];
 }
 
 export function megabytes(bytes: number): number {

@@ -3,12 +3,16 @@
  * programs on the machine do not lengthen. What watches must not be what is seen: it leaves hardly any garbage.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import { monitorEventLoopDelay, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 
-/** Both in ms, the longest. `busyMs`: null where there is no Linux to ask. */
+/**
+ * In ms, the longest each. `busyMs`: null where there is no Linux to ask. `collectedMs`: of the garbage collector, which comes when
+ * V8 thinks fit and in an idle gate, too; by the clock, with what it waited for its helpers.
+ */
 export interface Turns {
   delayMs: number;
   busyMs: number | null;
+  collectedMs: number;
 }
 
 const RESOLUTION_MS = 1;
@@ -29,13 +33,21 @@ export async function watchTurns<T>(work: () => Promise<T>): Promise<{ result: T
     busyNs = Math.max(busyNs, nowNs - lastNs);
     lastNs = nowNs;
   }, RESOLUTION_MS);
+  let collectedMs = 0;
+  const hear = (entries: readonly PerformanceEntry[]) => {
+    for (const { duration } of entries) collectedMs = Math.max(collectedMs, duration);
+  };
+  const collector = new PerformanceObserver((list) => hear(list.getEntries()));
+  collector.observe({ entryTypes: ["gc"] });
   delay.enable();
   const result = await work();
   delay.disable();
   clearInterval(timer);
   processor?.close();
+  hear(collector.takeRecords());
+  collector.disconnect();
   const delayMs = delay.max / 1e6 - RESOLUTION_MS;
-  return { result, turns: { delayMs, busyMs: processor === null ? null : busyNs / 1e6 } };
+  return { result, turns: { delayMs, busyMs: processor === null ? null : busyNs / 1e6, collectedMs } };
 }
 
 /** How long the thread that opened it has been on a processor. */
