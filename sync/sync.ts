@@ -3,18 +3,18 @@
  * decide on is what a reboot would find. Whatever fails on the way changes nothing in force.
  */
 import type { Clock, Files, Log, Random, Timer } from "../drivers/ports.ts";
-import type { BuildIndex, BuildOutcome } from "./build.ts";
+import type { BuildIndex } from "./build.ts";
 import type { CardIndex } from "./card.ts";
-import { type Feed, FeedRefusal, type FeedTarget } from "./feed.ts";
-import type { Correction } from "./feed-corrections.ts";
-import { newestRevision, shortestWay } from "./feed-way.ts";
-import { FeedUnreachable } from "./feed-workflow.ts";
+import type { Feed } from "./feed.ts";
+import { newestRevision } from "./feed-way.ts";
 import { Index } from "./index.ts";
 import type { Cut } from "./index-cuts.ts";
 import { Shelf } from "./shelf.ts";
 import { type AgeLimits, ageOf, type ListAge, type RefreshInstant } from "./sync-age.ts";
 import { createMerger, type Merger } from "./sync-merge.ts";
 import { nextDelayMs, type Outcome, SPREAD_MS } from "./sync-pace.ts";
+import { Taker } from "./sync-take.ts";
+import { wordsOf } from "./words.ts";
 
 export type { ListAge } from "./sync-age.ts";
 
@@ -87,8 +87,6 @@ export interface SyncWorld {
 
 /** A write for each refresh would wear out an SD card; after a restart the list looks this much older at most. */
 const SAVE_REFRESHED_MS = 5 * 60_000;
-/** A list that may as well be asked for again soon: the metadata before it is as long. */
-const SHORT_BYTES_MAX = 64 * 1024;
 /** A feed that is refused for months, each time with another list, must not fill the memory. */
 const TOLD_MAX = 1_000;
 
@@ -103,6 +101,7 @@ class ListSync implements Sync {
   readonly #aborting = new AbortController();
   readonly #shelf: Shelf;
   readonly #merger: Merger;
+  readonly #taker: Taker;
 
   /** What is decided on. */
   #index: Index | null = null;
@@ -111,8 +110,6 @@ class ListSync implements Sync {
   #savedMonotonicMs = Number.NEGATIVE_INFINITY;
   /** Causes told since the last refresh that was done: one a name, and one a list that was refused. */
   readonly #told = new Set<string>();
-  /** SHA-256 of lists of the feed whose text was refused: it will not become better. */
-  #refusedLists = new Set<string>();
 
   #timer: { dueMs: number; timer: Timer } | null = null;
   #failures = 0;
@@ -131,6 +128,16 @@ class ListSync implements Sync {
     this.#events = events;
     this.#shelf = new Shelf(settings.dir, { ...world, signal: this.#aborting.signal });
     this.#merger = createMerger(settings, world, this.#shelf, (layers) => this.#index?.lieIn(layers));
+    this.#taker = new Taker(settings.cuts ?? [], world, {
+      shelf: this.#shelf,
+      merger: this.#merger,
+      signal: this.#aborting.signal,
+      refuse: (name, why, outcome, cause) => this.#refuse(name, why, outcome, cause),
+      adopted: (asked, ignoredRows) => {
+        this.#savedMonotonicMs = asked.monotonicMs;
+        return this.#swap({ ignoredRows, source: "feed" });
+      },
+    });
     this.#startedMonotonicMs = world.clock.monotonicMs();
   }
 
@@ -225,7 +232,7 @@ class ListSync implements Sync {
     const damage = await this.#shelf.load();
     if (this.#stopped) return;
     if (damage !== null) this.#refuse("damaged-index", `${damage}; it is built again from the feed`);
-    else if (this.#shelf.inForce !== null) await this.#swap({ from: null, ignoredRows: 0, source: "disk" });
+    else if (this.#shelf.inForce !== null) await this.#swap({ ignoredRows: 0, source: "disk" });
   }
 
   // ---------------------------------------------------------------- from the feed
@@ -249,7 +256,8 @@ class ListSync implements Sync {
     }
     const { publishedAtMs, corrections = [] } = outcome;
     const news = { asked, newest, publishedAtMs, corrections };
-    const taken = await this.#follow(outcome.targets, news);
+    const taken = await this.#taker.follow(outcome.targets, news);
+    this.#retryAfterMs = this.#taker.retryAfterMs;
     if (taken !== "done" || this.#shelf.revision !== newest) return taken === "done" ? "wait" : taken;
     this.#told.clear();
     this.#refreshed = asked;
@@ -259,78 +267,14 @@ class ListSync implements Sync {
     return newest < (this.#announced ?? newest) ? "retry" : "done";
   }
 
-  /** Takes the way to the newest list that can be had; where one of its lists is no good, the next best way. */
-  async #follow(targets: readonly FeedTarget[], news: News): Promise<Outcome> {
-    this.#refusedLists = new Set(
-      targets.map(({ sha256 }) => sha256).filter((it) => this.#refusedLists.has(it)),
-    );
-    const broken = new Set<string>();
-    for (;;) {
-      const lists = targets.filter(({ sha256 }) => !this.#refusedLists.has(sha256) && !broken.has(sha256));
-      const isBehind = (newestRevision(lists) ?? -1) < (this.#shelf.inForce?.revision ?? -1);
-      const way = isBehind ? null : shortestWay(this.#shelf.revision, lists);
-      if (way === null && broken.size > 0) return "retry-download";
-      // What was refused has been told, and another list is waited for.
-      if (way === null && this.#refusedLists.size > 0) return "wait";
-      if (way === null)
-        return this.#refuse("no-way", `the feed's lists do not lead to its newest, ${news.newest}`);
-      if (way.length === 0) return broken.size > 0 ? "retry-download" : "done";
-      const taken = await this.#take(way, news, broken);
-      if (taken !== "another-way") return taken;
-    }
-  }
-
-  async #take(
-    way: readonly FeedTarget[],
-    { asked, newest, publishedAtMs, corrections }: News,
-    broken: Set<string>,
-  ): Promise<Outcome | "another-way"> {
-    const shelf = this.#shelf;
+  async #swap(how: Pick<ListChange, "ignoredRows" | "source">): Promise<void> {
     const from = this.#index?.facts.revision ?? null;
-    // A merge of layers that are about to be replaced would only take memory.
-    if (way.some(({ base }) => base === null)) await this.#merger.abandon();
-    const downloads = new Downloads(this.#world.feed);
-    let built: BuildOutcome;
-    try {
-      built = await this.#world.build.build({
-        lower: shelf.lower,
-        top: shelf.top,
-        cuts: this.#settings.cuts ?? [],
-        corrections,
-        lists: way.map((target) => ({ ...target, publishedAtMs, gzip: downloads.of(target) })),
-        signal: this.#aborting.signal,
-      });
-    } catch (error) {
-      const { failed } = downloads;
-      if (failed === null) return this.#refuseList(way.at(-1)!, "build-failed", wordsOf(error));
-      if (error instanceof FeedUnreachable) this.#retryAfterMs = error.retryAfterMs;
-      if (!(error instanceof FeedRefusal)) return this.#refuseList(failed, "unreachable", wordsOf(error));
-      this.#refuseList(failed, error.refusal, error.message);
-      broken.add(failed.sha256);
-      return "another-way";
-    }
-    if (this.#stopped) return "wait";
-    if (built.kind === "refused") {
-      const target = way[built.list]!;
-      this.#refuseList(target, built.name, built.why);
-      this.#refusedLists.add(target.sha256);
-      return "another-way";
-    }
-    try {
-      await shelf.adopt(built.whole, built.top, way.at(-1)!.revision === newest ? asked.wallMs : null);
-    } catch (error) {
-      return this.#refuse("disk", wordsOf(error), "retry-download");
-    }
-    this.#savedMonotonicMs = asked.monotonicMs;
-    if (this.#stopped) return "wait";
-    await this.#swap({ from, ignoredRows: built.ignoredRows, source: "feed" });
-    return "done";
-  }
-
-  async #swap(how: Pick<ListChange, "from" | "ignoredRows" | "source">): Promise<void> {
     this.#index = new Index(...this.#shelf.layers);
     const { revision, publishedAtMs, cards } = this.#index.facts;
-    this.#events.swapped({ revision, publishedAtMs, index: this.#index }, { ...how, to: revision, cards });
+    this.#events.swapped(
+      { revision, publishedAtMs, index: this.#index },
+      { ...how, from, to: revision, cards },
+    );
     await this.#shelf.tidy();
     this.#merger.mergeWhenDue();
   }
@@ -345,12 +289,6 @@ class ListSync implements Sync {
     });
   }
 
-  #refuseList({ revision, base, lengthBytes }: FeedTarget, name: string, why: string): Outcome {
-    const list = base === null ? `list ${revision}` : `delta ${base}-${revision}`;
-    const outcome = name === "unreachable" && lengthBytes <= SHORT_BYTES_MAX ? "retry" : "retry-download";
-    return this.#refuse(name, `${list}: ${why}`, outcome, `${name} ${list}`);
-  }
-
   /** `cause`: what makes it another one than the refusals told before. */
   #refuse(name: string, why: string, outcome: Outcome = "wait", cause = name): Outcome {
     if (this.#told.has(cause) || this.#stopped) return outcome;
@@ -359,35 +297,4 @@ class ListSync implements Sync {
     this.#events.refused({ name, why });
     return outcome;
   }
-}
-
-/** What a refresh found. `newest`: the feed's newest revision. */
-interface News {
-  asked: RefreshInstant;
-  newest: number;
-  publishedAtMs: number | null;
-  corrections: readonly Correction[];
-}
-
-/** Downloads, and which of them it was that failed. */
-class Downloads {
-  failed: FeedTarget | null = null;
-  readonly #feed: Feed;
-
-  constructor(feed: Feed) {
-    this.#feed = feed;
-  }
-
-  async *of(target: FeedTarget): AsyncIterable<Uint8Array> {
-    try {
-      yield* this.#feed.download(target);
-    } catch (error) {
-      this.failed = target;
-      throw error;
-    }
-  }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
