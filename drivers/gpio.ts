@@ -66,15 +66,20 @@ export function releaseArgs(version: GpioVersion, line: GpioLine): string[] {
 /** Prints `1` where the line is active. */
 export function levelArgs(version: GpioVersion, line: GpioLine, bias: Bias): string[] {
   return version === 2
-    ? ["--numeric", `--bias=${bias}`, ...lowOf(line), "--chip", line.chip, `${line.line}`]
-    : [`--bias=${bias}`, ...lowOf(line), line.chip, `${line.line}`];
+    ? ["--numeric", ...biasOf(bias), ...lowOf(line), "--chip", line.chip, `${line.line}`]
+    : [...biasOf(bias), ...lowOf(line), line.chip, `${line.line}`];
 }
 
 /** Prints a line for each edge: `1` where it became active; inactive is 0 in version 1 and 2 in version 2. */
 export function edgesArgs(version: GpioVersion, line: GpioLine, bias: Bias): string[] {
   return version === 2
-    ? ["--banner", "--format=%e", `--bias=${bias}`, ...lowOf(line), "--chip", line.chip, `${line.line}`]
-    : ["--line-buffered", "--format=%e", `--bias=${bias}`, ...lowOf(line), line.chip, `${line.line}`];
+    ? ["--banner", "--format=%e", ...biasOf(bias), ...lowOf(line), "--chip", line.chip, `${line.line}`]
+    : ["--line-buffered", "--format=%e", ...biasOf(bias), ...lowOf(line), line.chip, `${line.line}`];
+}
+
+/** As it is where nothing is said; version 2 has no word for it. */
+function biasOf(bias: Bias): string[] {
+  return bias === "as-is" ? [] : [`--bias=${bias}`];
 }
 
 function lowOf({ activeLow }: GpioLine): string[] {

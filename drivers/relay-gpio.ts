@@ -42,7 +42,8 @@ class GpioContact implements Contact {
   readonly #world: GpioWorld;
   readonly #version: GpioVersion;
   readonly #lost: (why: string) => void;
-  #pulse: Holding | null = null;
+  /** The tool that has the line or is taking it; null where it could not. */
+  #pulse: Promise<Holding | null> = Promise.resolve(null);
 
   constructor(line: GpioLine, world: GpioWorld, version: GpioVersion, lost: (why: string) => void) {
     this.#line = line;
@@ -54,7 +55,9 @@ class GpioContact implements Contact {
   async energise(durationMs: number): Promise<void> {
     await this.#command(async () => {
       const args = pulseArgs(this.#version, this.#line, durationMs);
-      this.#pulse = await holding(this.#world, this.#version, "gpioset", args, () => {});
+      const pulse = holding(this.#world, this.#version, "gpioset", args, () => {});
+      this.#pulse = pulse.catch(() => null);
+      await pulse;
     });
   }
 
@@ -67,10 +70,10 @@ class GpioContact implements Contact {
     return this.#letGo();
   }
 
-  /** Only one process has a line at a time. */
+  /** Only one process has a line at a time: one that is still taking it is waited for. */
   async #letGo(): Promise<void> {
-    const pulse = this.#pulse;
-    this.#pulse = null;
+    const pulse = await this.#pulse;
+    this.#pulse = Promise.resolve(null);
     pulse?.child.end();
     await pulse?.ended;
   }

@@ -1,4 +1,5 @@
 /** Relays and contacts on GPIO lines: over tools of both versions, simulated; and what the real ones say without a chip. */
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { gpioVersion } from "../../drivers/gpio.ts";
 import { gpioInputBy } from "../../drivers/input-gpio.ts";
@@ -41,7 +42,11 @@ for (const version of VERSIONS) {
       return {
         world,
         create: (events) =>
-          gpioInputBy(tools.run).create({ ...LINE, activeLow, bias: "pull-up" }, world, events),
+          gpioInputBy(tools.run).create(
+            { ...LINE, activeLow, bias: activeLow ? "pull-up" : "as-is" },
+            world,
+            events,
+          ),
         set: async (closed) => drive(closed),
         bounce: async (levels) => {
           for (const closed of levels) drive(closed);
@@ -88,6 +93,18 @@ describe.each(VERSIONS)("a line, with tools %s", (version) => {
     tools.occupy(LINE.line, null);
     await until(world, () => heard.states.at(-1) === "up");
     await relay.stop();
+  });
+
+  it("is released by a stop that comes while the tool is still taking it", async () => {
+    const { world, tools, heard, relay } = stage();
+    await relay.start();
+    await until(world, () => heard.states.at(-1) === "up");
+    relay.pulse(10_000);
+    while (tools.level(LINE.line) === 0) await turn();
+    await relay.stop();
+    expect(heard.outcomes).toEqual(["energised", "released"]);
+    expect(tools.level(LINE.line)).toBe(0);
+    expect(tools.running).toBe(0);
   });
 
   it("is let go by the tool's own timer where we are no more; what it does then is the chip's affair in version 1", async () => {

@@ -99,6 +99,9 @@ export class GpioTools {
       return void end(0, "");
     }
     const { values, positionals } = this.#version.startsWith("1") ? parseOne(args) : parseTwo(args);
+    // Version 2 knows no word for leaving a line as it is.
+    if (values.bias === "as-is" && this.#version.startsWith("2"))
+      return void end(1, `${program}: invalid bias: as-is`);
     const [chip, ...lines] = this.#version.startsWith("1") ? positionals : [values.chip, ...positionals];
     const [name = "", value] = (lines[0] ?? "").split("=");
     const failed = (words: string): undefined => void end(1, `${program}: ${words}`);
