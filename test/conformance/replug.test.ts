@@ -1,6 +1,14 @@
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { openPcscProcess } from "../../drivers/pcsc-process.ts";
+import type { Channel } from "../../drivers/ports.ts";
 import { serialReader } from "../../drivers/reader-serial.ts";
+import { heapBytesInUse } from "../peers/heap.ts";
 import { Pty } from "../peers/pty.ts";
 import { TcpDevice } from "../peers/tcp-device.ts";
 import { ReaderListener } from "./reader.ts";
@@ -78,6 +86,55 @@ describe(`${CYCLES} times unplugged and plugged in again, no reading is lost and
     });
     await device.vanish();
   });
+});
+
+/** The process beside us starts afresh at every 32nd reader that goes: as often as 3,200 re-plugs make it. */
+const LIVES = 100;
+
+it(`${LIVES} lives of the PC/SC process leave no handle, no listener and no memory with us`, {
+  timeout: 300_000,
+}, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "grindvakt-lives-"));
+  const child = join(folder, "child.mjs");
+  // It says what a real one says last, and is waited for by nobody.
+  await writeFile(
+    child,
+    "import { writeSync } from 'node:fs'; writeSync(3, 'its last words'); process.stdin.resume();",
+  );
+  const pcscd = createServer((socket) => socket.destroy()).listen(join(folder, "pcscd.comm"));
+  await once(pcscd, "listening");
+  const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name)]);
+  const held = () => ({
+    files: openFiles(),
+    resources: process.getActiveResourcesInfo().sort(),
+    listeners: listeners(),
+  });
+  let before: ReturnType<typeof held> | null = null;
+  let memoryBytes = 0;
+  for (let life = 0; life < LIVES; life += 1) {
+    await new Promise<void>((over, fail) => {
+      let link: Promise<Channel> | null = null;
+      let said = "";
+      const events = {
+        data: (bytes: Uint8Array) => {
+          said += Buffer.from(bytes).toString();
+          if (said === "its last words") void link?.then((channel) => channel.close()).then(over, fail);
+        },
+        closed: (why: string) => fail(new Error(why)),
+      };
+      link = openPcscProcess(child, join(folder, "pcscd.comm"), events);
+      link.catch(fail);
+    });
+    // The first ones leave what is made once and for all.
+    if (life === 20) memoryBytes = heapBytesInUse();
+    if (life === 20) before = held();
+  }
+  expect(heapBytesInUse() - memoryBytes).toBeLessThan((LIVES - 20) * 2_048);
+  const world = hurriedWorld();
+  await until(world, () => openFiles() <= (before?.files ?? 0));
+  expect(held()).toEqual(before);
+  pcscd.close();
+  await rm(folder, { recursive: true });
 });
 
 it("a MiB of noise over a real line is bounded, and the card after it is read", {

@@ -5,6 +5,7 @@ import { PcscHub } from "../../drivers/pcsc-hub.ts";
 import { pcscReader } from "../../drivers/reader-pcsc.ts";
 import { ReaderListener } from "../conformance/reader.ts";
 import { simulatedWorld } from "../conformance/world.ts";
+import { heapBytesInUse } from "../peers/heap.ts";
 import { SimPcsc, uidOf } from "../sim/pcsc.ts";
 
 const ONE = "ACS ACR122U PICC Interface 00 00";
@@ -267,7 +268,10 @@ describe("PC/SC readers", () => {
     };
     const { heard } = await start("Interface 00 00");
     let timersMost = 0;
-    for (let cycle = 0; cycle < 10_000; cycle += 1) {
+    let taps = 0;
+    let changes = 0;
+    const heapBytes: number[] = [];
+    for (let cycle = 0; cycle < 11_000; cycle += 1) {
       site.pcsc.present(ONE, uidOf(cycle));
       site.pcsc.unplug(ONE);
       // Mostly a hand that wiggles the plug; now and then so long that the process is started anew.
@@ -275,13 +279,21 @@ describe("PC/SC readers", () => {
       site.pcsc.plug(ONE);
       await advance(cycle % 100 === 0 ? 5_000 : 10);
       timersMost = Math.max(timersMost, timers.size);
+      // What the test itself has heard is not to be measured.
+      taps += heard.told.splice(0).length;
+      changes += heard.states.splice(0, heard.states.length - 1).length;
+      site.pcsc.commands.length = 0;
+      site.world.logged.length = 0;
+      if (cycle === 999 || cycle === 10_999) heapBytes.push(heapBytesInUse());
     }
-    expect(heard.cards()).toHaveLength(10_000);
-    expect(heard.states).toHaveLength(20_001);
+    expect(taps).toBe(11_000);
+    expect(changes).toBe(22_000);
+    // Less than a number for each of the 10,000 re-plugs between.
+    expect(heapBytes[1]! - heapBytes[0]!).toBeLessThan(10_000 * 16);
     // What watches the process and waits for the reader, and the simulated process's own.
     expect(timersMost).toBeLessThan(10);
     expect(site.pcsc.living).toBe(1);
-    expect(site.pcsc.starts).toBe(101);
+    expect(site.pcsc.starts).toBe(111);
   });
 
   it("may be started again after the last was stopped, by one process at a time", async () => {
