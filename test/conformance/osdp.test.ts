@@ -1,5 +1,4 @@
 import { readdirSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { OsdpBus } from "../../drivers/bus-osdp.ts";
 import { osdpInput } from "../../drivers/bus-osdp-input.ts";
@@ -12,7 +11,7 @@ import { TcpDevice } from "../peers/tcp-device.ts";
 import { inputConformance } from "./input.ts";
 import { OsdpFar } from "./osdp-far.ts";
 import { ReaderListener, readerConformance } from "./reader.ts";
-import { relayConformance } from "./relay.ts";
+import { overhear, relayConformance } from "./relay.ts";
 import { hurriedWorld, type TestWorld, until } from "./world.ts";
 
 const KEY = new Uint8Array(Buffer.from("00112233445566778899AABBCCDDEEFF", "hex"));
@@ -74,16 +73,24 @@ relayConformance("osdp-output (pseudo-terminal)", true, async () => {
   const bus = new OsdpBus({ port: pty.path, baudRate }, world);
   const reader = readerOn(bus, world, silent);
   await reader.start();
+  const output = { id: "north-in", address: 1, scbk: KEY, output: 0, bus };
+  let isHeard = false;
   return {
     world,
     create: (events) =>
-      osdpOutput.create({ id: "north-in", address: 1, scbk: KEY, output: 0, bus }, world, events),
+      osdpOutput.create(
+        output,
+        world,
+        overhear(events, () => {
+          isHeard = true;
+        }),
+      ),
     energised: () => far.pds[0]?.energised(0) ?? false,
     releases: () => far.told.filter((told) => told.kind === "output" && !told.energised).length,
     cable: {
       vanish: async () => {
         // The reader moves first and says so then: what the gateway has not heard it would have to call failed.
-        await sleep(20);
+        await until(world, () => isHeard);
         await pty.unplug();
         far.told.splice(0);
       },

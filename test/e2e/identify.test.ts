@@ -36,11 +36,10 @@ function command(name: "trace" | "identify", { file }: Site, ...args: string[]):
   return program;
 }
 
-/** Sends until something is said: a watcher takes a moment to be there. */
+/** Sends again and again until something is said: a watcher takes a moment to be there. */
 async function sendUntil(line: Pty, text: string, isHeard: () => boolean): Promise<void> {
   await until("it is heard", async () => {
     await line.send(text);
-    await new Promise((go) => setTimeout(go, 100));
     return isHeard() || null;
   });
 }
