@@ -15,6 +15,8 @@ export interface Place {
   shared: string;
   sshPort: number;
   accelerator: "kvm" | "tcg";
+  /** Whether we are in the guest ourselves. */
+  isInside?: true;
 }
 
 export interface Ended {
@@ -77,7 +79,19 @@ export class Guest {
 
   /** Starts a line of shell. The guest's process does not end with this one of ours: end it by its pid. */
   start(line: string): ChildProcess {
-    return spawn("ssh", this.#ssh([], line), { stdio: ["pipe", "pipe", "pipe"] });
+    const stdio = ["pipe", "pipe", "pipe"] as ["pipe", "pipe", "pipe"];
+    if (this.place.isInside) return spawn("sh", ["-c", line], { stdio });
+    return spawn("ssh", this.#ssh([], line), { stdio });
+  }
+
+  /** Has a socket of ours in the machine's directory be there in the guest, too, under the same name. */
+  async share(name: string): Promise<void> {
+    const path = join(this.place.dir, name);
+    // Once: ssh holds it until the machine ends.
+    if ((await this.run(`test -S ${path}`)).code === 0) return;
+    const ssh = spawn("ssh", this.#ssh(["-O", "forward", "-R", `${path}:${path}`]), { stdio: "ignore" });
+    const [code] = await once(ssh, "exit");
+    if (code !== 0) throw new Error(`the guest does not take the socket ${name}: ssh ended with ${code}`);
   }
 
   /** Has a port of the guest's loopback, any or the one that is named, lead to one of ours. Gives that port. */

@@ -56,11 +56,13 @@ export async function replug(gate: Gate, daemon: Daemon, device: Replugged): Pro
   expect(gate.ear.faults()).toEqual([]);
   const worstMs = Math.max(...backMs);
   const sorted = backMs.toSorted((a, b) => a - b);
-  console.log(
-    `rig: ${reader}: ${ROUNDS} times, ${wanted.length} of ${wanted.length} taps; back after ${sorted[sorted.length >> 1]} ms, at worst ${worstMs} ms; ${handles} handles`,
-  );
   const isTranslated = gate.guest.place.accelerator === "tcg";
-  expect(worstMs).toBeLessThan(isTranslated ? backMsMaxTranslated : backMsMax);
+  const boundMs = isTranslated ? backMsMaxTranslated : backMsMax;
+  const late = backMs.filter((ms) => ms >= backMsMax).length;
+  console.log(
+    `rig: ${reader}: ${ROUNDS} times, ${wanted.length} of ${wanted.length} taps; back after ${sorted[sorted.length >> 1]} ms, at worst ${worstMs} ms (allowed here ${boundMs}; ${late} over the ${backMsMax} of a machine that is not translated); ${handles} handles`,
+  );
+  expect(worstMs).toBeLessThan(boundMs);
 }
 
 /** A number that no list knows and no other tap has. */

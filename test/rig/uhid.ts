@@ -11,14 +11,21 @@ export class Uhid {
   /** Everything the devices told, in order. */
   readonly told: Told[] = [];
   readonly #ssh: ChildProcess;
+  #failed = "";
 
   constructor(guest: Guest) {
     this.#ssh = guest.start("exec python3 -u /rig/uhid.py");
+    this.#ssh.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#failed += text;
+    });
     createInterface({ input: this.#ssh.stdout! }).on("line", (line) => this.told.push(JSON.parse(line)));
   }
 
-  /** `relay`: a board USBRelay2, 16c0:05df; `raw`: a reader 0c27:3bfa with reports of 8 bytes. */
-  async create(id: string, kind: "raw" | "relay"): Promise<void> {
+  /**
+   * `relay`: a board USBRelay2, 16c0:05df; `raw`, `text`: readers 0c27:3bfa and 0c27:3bfc with reports of 8 and 32 bytes; `store`:
+   * 0c27:3bfb, which gives back the 8 bytes of feature report that it was sent last.
+   */
+  async create(id: string, kind: "raw" | "relay" | "store" | "text"): Promise<void> {
     await this.#tell({ do: "create", id, kind }, "created");
   }
 
@@ -38,6 +45,7 @@ export class Uhid {
 
   /** Pulls everything out. */
   async end(): Promise<void> {
+    if (this.#ssh.exitCode !== null) return;
     this.#ssh.stdin?.end();
     await once(this.#ssh, "exit");
   }
@@ -46,7 +54,8 @@ export class Uhid {
     const before = this.told.length;
     this.#write(command);
     const isIt = (one: Told) => one.told === told && one.id === command.id;
-    await until(`${command.id} is ${told}`, () => this.told.slice(before).some(isIt) || null);
+    const what = () => `${command.id} is ${told}; ${this.#failed}`;
+    await until(what, () => this.told.slice(before).some(isIt) || null);
   }
 
   #write(command: object): void {

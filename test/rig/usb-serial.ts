@@ -20,6 +20,8 @@ export class UsbSerial {
   #line: Socket | null = null;
   #hasBackend = false;
   #plugged = false;
+  /** Everything from the guest since it was last plugged in. */
+  received: Buffer = Buffer.alloc(0);
 
   constructor(guest: Guest, place: UsbSerialPlace) {
     this.#guest = guest;
@@ -55,7 +57,10 @@ export class UsbSerial {
     this.#line = connect(path);
     await once(this.#line, "connect");
     this.#line.on("error", () => undefined);
-    this.#line.resume();
+    this.received = Buffer.alloc(0);
+    this.#line.on("data", (bytes: Buffer) => {
+      this.received = Buffer.concat([this.received, bytes]);
+    });
   }
 
   async unplug(): Promise<void> {

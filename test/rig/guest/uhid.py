@@ -2,7 +2,7 @@
 """HID devices by /dev/uhid, told what to do in JSON lines: create, destroy, report. Prints what they told.
 
 The relay board is the common 16c0:05df "USBRelay2". Its 8-byte feature report, written: FF n on, FD n off, FE all on,
-FC all off. Read: 5 characters of serial number, 2 bytes, the relays' state.
+FC all off. Read: 5 characters of serial number, 2 bytes, the relays' state. Its relays stay as they are while it is out.
 """
 import json
 import os
@@ -15,10 +15,14 @@ CREATE2, INPUT2, SET_REPORT, SET_REPORT_REPLY = 11, 12, 13, 14
 EVENT_BYTES = 4380
 BUS_USB = 3
 
-# Vendor page: 8-byte input and output reports; and one 8-byte feature report. Neither has report ids.
+# Vendor page, no report ids: 8-byte input and output reports; one 8-byte feature report; input and feature; 32-byte input.
 RAW = bytes.fromhex("0600ff0901a101" "150026ff0075089508" "09018102" "09029102" "c0")
 RELAY = bytes.fromhex("0600ff0901a101" "150026ff0075089508" "0900b20201" "c0")
-KINDS = {"raw": (0x0C27, 0x3BFA, "RIG raw reader", "RIGRD", RAW), "relay": (0x16C0, 0x05DF, "USBRelay2", "RIGRL", RELAY)}
+STORE = bytes.fromhex("0600ff0901a101" "150026ff0075089508" "09018102" "0900b20201" "c0")
+TEXT = bytes.fromhex("0600ff0901a101" "150026ff0075089520" "09018102" "c0")
+KINDS = {"raw": (0x0C27, 0x3BFA, "RIG raw reader", RAW), "relay": (0x16C0, 0x05DF, "USBRelay2", RELAY),
+         "store": (0x0C27, 0x3BFB, "RIG store", STORE), "text": (0x0C27, 0x3BFC, "RIG text reader", TEXT)}
+BOARD_SERIAL = b"RIGRL"
 
 
 def tell(told, device, **facts):
@@ -26,11 +30,11 @@ def tell(told, device, **facts):
 
 
 class Device:
-    def __init__(self, name, kind):
-        vendor, product, title, self.serial, descriptor = KINDS[kind]
-        self.name, self.state = name, 0
+    def __init__(self, name, kind, state):
+        vendor, product, title, descriptor = KINDS[kind]
+        self.name, self.kind, self.state, self.stored = name, kind, state, bytes(8)
         self.fd = os.open("/dev/uhid", os.O_RDWR | os.O_NONBLOCK)
-        self.send(CREATE2, struct.pack("<128s64s64sHHIIII4096s", title.encode(), name.encode(), self.serial.encode(),
+        self.send(CREATE2, struct.pack("<128s64s64sHHIIII4096s", title.encode(), name.encode(), BOARD_SERIAL,
                                        len(descriptor), BUS_USB, vendor, product, 0x0100, 0, descriptor))
 
     def send(self, kind, payload):
@@ -52,15 +56,19 @@ class Device:
         elif kind == GET_REPORT:
             request, = struct.unpack_from("<I", event, 4)
             # hidraw wants the report's id, 0, before the 8 bytes.
-            data = b"\0" + self.serial.encode() + bytes([0, 0, self.state])
+            told = BOARD_SERIAL + bytes([0, 0, self.state]) if self.kind == "relay" else self.stored
+            data = b"\0" + told
             self.send(GET_REPORT_REPLY, struct.pack("<IHH", request, 0, len(data)) + data)
         elif kind == SET_REPORT:
             request, _, _, size = struct.unpack_from("<IBBH", event, 4)
             data = event[12:12 + size]
-            self.switch(data[1:] if len(data) == 9 else data)
+            self.take(data[1:] if len(data) == 9 else data)
             self.send(SET_REPORT_REPLY, struct.pack("<IH", request, 0))
 
-    def switch(self, data):
+    def take(self, data):
+        if self.kind != "relay":
+            self.stored = data
+            return
         bit = 1 << (data[1] - 1) if data[1] else 0
         self.state = {0xFF: self.state | bit, 0xFD: self.state & ~bit, 0xFE: 0xFF, 0xFC: 0}.get(data[0], self.state)
         tell("relay", self.name, state=self.state)
@@ -69,7 +77,7 @@ class Device:
 def main():
     if not os.path.exists("/dev/uhid"):
         os.system("modprobe uhid")
-    devices, waiting, text = {}, selectors.DefaultSelector(), b""
+    devices, waiting, text, left = {}, selectors.DefaultSelector(), b"", {}
     waiting.register(0, selectors.EVENT_READ)
     while True:
         for key, _ in waiting.select():
@@ -86,12 +94,13 @@ def main():
             for command in map(json.loads, lines):
                 name = command["id"]
                 if command["do"] == "create":
-                    device = devices[name] = Device(name, command["kind"])
+                    device = devices[name] = Device(name, command["kind"], left.get(name, 0))
                     waiting.register(device.fd, selectors.EVENT_READ, device)
                 elif command["do"] == "report":
                     devices[name].report(bytes.fromhex(command["hex"]))
                 else:
                     device = devices.pop(name)
+                    left[name] = device.state
                     waiting.unregister(device.fd)
                     device.destroy()
 
