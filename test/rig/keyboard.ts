@@ -2,15 +2,18 @@
 import type { Guest } from "./guest.ts";
 
 const KEYS: Readonly<Record<string, string>> = { "\n": "ret", "-": "minus", " ": "spc" };
-/** How long each key is held; readers type about as fast. */
-const holdMs = 10;
+/** Readers type about as fast. */
+const quickMs = 10;
 
 export class Keyboard {
   readonly #guest: Guest;
+  readonly #holdMs: number;
   #plugged = false;
 
-  constructor(guest: Guest) {
+  /** `holdMs`: how long each key is held. */
+  constructor(guest: Guest, holdMs = quickMs) {
     this.#guest = guest;
+    this.#holdMs = holdMs;
   }
 
   async plug(): Promise<void> {
@@ -29,9 +32,9 @@ export class Keyboard {
     await this.#guest.qmp(async (qmp) => {
       for (const character of text) {
         const keys = [{ type: "qcode", data: KEYS[character] ?? character }];
-        await qmp.call("send-key", { keys, "hold-time": holdMs });
+        await qmp.call("send-key", { keys, "hold-time": this.#holdMs });
         // QEMU lets go by its own clock, and takes a key that comes before that for held together.
-        await new Promise((go) => setTimeout(go, holdMs * 3));
+        await new Promise((go) => setTimeout(go, this.#holdMs * 3));
       }
     });
   }

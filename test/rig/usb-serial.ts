@@ -57,7 +57,6 @@ export class UsbSerial {
     this.#line = connect(path);
     await once(this.#line, "connect");
     this.#line.on("error", () => undefined);
-    this.received = Buffer.alloc(0);
     this.#line.on("data", (bytes: Buffer) => {
       this.received = Buffer.concat([this.received, bytes]);
     });
@@ -66,6 +65,7 @@ export class UsbSerial {
   async unplug(): Promise<void> {
     if (!this.#plugged) return;
     this.#plugged = false;
+    this.received = Buffer.alloc(0);
     this.#line?.destroy();
     this.#line = null;
     await this.#guest.unplug(this.#place.id);

@@ -24,7 +24,6 @@ export class CardReader {
   readonly #guest: Guest;
   #line: Socket | null = null;
   #uid = "";
-  #hasBackend = false;
 
   constructor(guest: Guest) {
     this.#guest = guest;
@@ -32,11 +31,8 @@ export class CardReader {
 
   async plug(): Promise<void> {
     await this.#guest.qmp(async (qmp) => {
-      // The card's end has to be a fresh one each time.
-      if (this.#hasBackend) await qmp.call("chardev-remove", { id: "card" });
       const data = { addr: { type: "unix", data: { path: this.#path } }, server: true, wait: false };
       await qmp.call("chardev-add", { id: "card", backend: { type: "socket", data } });
-      this.#hasBackend = true;
       await qmp.call("device_add", { driver: "usb-ccid", id: "ccid", bus: "xhci.0", port: "6" });
       await qmp.call("device_add", {
         driver: "ccid-card-passthru",
@@ -69,6 +65,8 @@ export class CardReader {
     this.#line.destroy();
     this.#line = null;
     await this.#guest.unplug("ccid");
+    // The card's end has to be a fresh one each time.
+    await this.#guest.qmp((qmp) => qmp.call("chardev-remove", { id: "card" }));
   }
 
   present(uid: string): void {
