@@ -139,6 +139,10 @@ export class Journal {
     return this.#writer.headSeq;
   }
 
+  get isWriting(): boolean {
+    return this.#state === "well" && this.#group.length + this.#waiting.length > 0;
+  }
+
   get state(): "well" | "failed" {
     return this.#state === "well" ? "well" : "failed";
   }

@@ -25,12 +25,19 @@ const BACKOFF_MAX_MS = 60_000;
 /** Events that are not on disk, kept for sending, at about 1 KiB each. The oldest go first. */
 const VOLATILE_EVENTS_MAX = 20_000;
 const CURSOR_BYTES_MAX = 1_024;
+/**
+ * A backlog that is sent as fast as a broker takes it keeps the loop busy for milliseconds on end. It gives way to a tap on its way
+ * to the disk, but not longer than this at a time: a disk may never answer.
+ */
+const GIVE_WAY_MS = 50;
 /** How long a stop waits for a disk that does not answer; what is not written down is sent again. */
 const STOP_MS = 2_000;
 
 /** What the outbox asks of the journal. */
 export interface OutboxSource {
   readonly headSeq: number;
+  /** Lines are on their way to a disk that is well. */
+  readonly isWriting: boolean;
   entriesFrom(fromSeq: number, countMax: number): Promise<Batch>;
   acknowledge(seq: number): void;
 }
@@ -80,6 +87,7 @@ export class Outbox {
   /** Set from a refusal until something is taken again; meanwhile one event goes at a time. */
   #refusal: { why: string; backoffMs: number } | null = null;
   #backoff: Timer | null = null;
+  #giveWay: Timer | null = null;
 
   /** `changed`: the state may have changed. */
   constructor(settings: { cursorPath: string; sender: Sender }, world: OutboxWorld, changed: () => void) {
@@ -146,6 +154,7 @@ export class Outbox {
     this.#isStopped = true;
     this.disconnected();
     this.#backoff?.cancel();
+    this.#giveWay?.cancel();
     this.#saveTimer?.cancel();
     await within(this.#world.clock, STOP_MS, this.#saveLast());
   }
@@ -162,6 +171,15 @@ export class Outbox {
   }
 
   #pump(): void {
+    const { headSeq, isWriting } = this.#source ?? { headSeq: 0, isWriting: false };
+    const isBacklog = headSeq - this.#nextSeq >= WINDOW_EVENTS_MAX;
+    if (isBacklog && isWriting) this.#giveWay ??= this.#world.clock.after(GIVE_WAY_MS, () => this.#sendOn());
+    else this.#sendOn();
+  }
+
+  #sendOn(): void {
+    this.#giveWay?.cancel();
+    this.#giveWay = null;
     if (this.#session === null || this.#source === null || this.#backoff !== null) return;
     const windowMax =
       this.#refusal === null

@@ -35,6 +35,7 @@ function entry(seq: number): Entry {
 /** A journal of numbers: up to `headSeq`, without those that are `damaged`. Reads are answered when they are let. */
 class Source implements OutboxSource {
   headSeq = 0;
+  isWriting = false;
   damaged = new Set<number>();
   acknowledged = 0;
   reads: { fromSeq: number; countMax: number }[] = [];
@@ -167,6 +168,32 @@ describe("what is in the journal", () => {
     expect(desk.source.reads.length).toBeLessThanOrEqual(100_000 / 128 + 2);
     expect(Math.max(...desk.source.reads.map(({ countMax }) => countMax))).toBeLessThanOrEqual(128);
     await desk.outbox.stop();
+  });
+
+  test("and long gives way to what is being written, though not for ever; what is short does not", async () => {
+    const desk = new Desk();
+    desk.answer = null;
+    await desk.open(1_000);
+    desk.outbox.connected(SESSION);
+    await desk.clock.advance(0);
+    const windowMax = desk.published.length;
+    const answerAll = async (): Promise<void> => {
+      for (const { answer } of desk.published) answer(ACKNOWLEDGED);
+      await desk.clock.advance(0);
+    };
+    desk.source.isWriting = true;
+    await answerAll();
+    expect(desk.published.length).toBe(windowMax);
+    // A disk that does not answer.
+    await desk.clock.advance(100);
+    expect(desk.published.length).toBe(2 * windowMax);
+
+    desk.source.isWriting = false;
+    desk.outbox.synced([]);
+    while (desk.published.length < 1_000 - windowMax) await answerAll();
+    desk.source.isWriting = true;
+    while (desk.published.length < 1_000) await answerAll();
+    expect(desk.ids).toEqual(ids(1, 1_000));
   });
 
   test("that cannot be read waits, and is asked for once a minute", async () => {
