@@ -19,7 +19,7 @@ import { serialReader } from "../drivers/reader-serial.ts";
 import { createSystemClock, createSystemDisk, systemRandom } from "../drivers/system.ts";
 import { buildInPlace } from "../sync/build.ts";
 import { type Figure, percentile } from "./figures.ts";
-import { benchHouse } from "./tap.ts";
+import { benchHouse } from "./house.ts";
 
 const SENDERS = fileURLToPath(new URL("garbage-senders.js", import.meta.url));
 const ROUNDS = 10;

@@ -4,6 +4,7 @@
  * `--check`, put it beside other databases, which are installed in a temporary folder for that.
  */
 import { parseArgs } from "node:util";
+import { benchBacklog } from "./backlog.ts";
 import { benchBlock } from "./block.ts";
 import { type Figure, isMissed, showFigures } from "./figures.ts";
 import { benchGarbage } from "./garbage.ts";
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   tap: benchTap,
   line: benchLine,
   block: benchBlock,
+  backlog: benchBacklog,
   readers: benchReaders,
   garbage: benchGarbage,
   osdp: benchOsdp,

@@ -51,7 +51,7 @@ export async function watchTurns<T>(work: () => Promise<T>): Promise<{ result: T
 }
 
 /** How long the thread that opened it has been on a processor. */
-class ThreadTime {
+export class ThreadTime {
   readonly #file: number;
   readonly #text = new Uint8Array(64);
   readonly #nobody = new Int32Array(new SharedArrayBuffer(4));
