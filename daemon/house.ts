@@ -22,8 +22,8 @@ import { Outbox } from "./outbox.ts";
 import { Presence } from "./presence.ts";
 import { PresenceDesk } from "./presence-desk.ts";
 import { Replay } from "./presence-replay.ts";
-import { recentTaps } from "./recent-taps.ts";
-import type { CloudEvent, Line, Sender } from "./record.ts";
+import { recentTaps, type TapPage } from "./recent-taps.ts";
+import type { Line, Sender } from "./record.ts";
 import { createReport, eventMessage, offlineMessage, type Report, type Topics, topicsOf } from "./report.ts";
 import { RESUME_LINES, resume } from "./resume.ts";
 import { Scribe } from "./scribe.ts";
@@ -318,7 +318,7 @@ export class House {
   }
 
   /** Taps before sequence `before` (null: from the end), newest first. */
-  taps(limit: number, before: number | null): Promise<CloudEvent[]> {
+  taps(limit: number, before: number | null): Promise<TapPage> {
     const endSeq = Math.min(before ?? Number.MAX_SAFE_INTEGER, this.#journal.headSeq + 1) - 1;
     return recentTaps(this.#ports.files, this.#paths.journal, this.#sender, limit, endSeq);
   }

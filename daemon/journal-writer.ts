@@ -9,6 +9,11 @@ import { BEFORE_FIRST, dayOf, type Entry, type Head, type Segment, segmentPath }
 import { type Draft, encodeLine, hashLine } from "./record.ts";
 import { wordsOf } from "./words.ts";
 
+/**
+ * By age, one day of the journal goes in this time at most. A clock that is wrong into the future, and believed, would else take all
+ * of it within a minute; so it takes the oldest day an hour, until somebody sets it right.
+ */
+const AGED_DAY_MS = 3_600_000;
 /** Segments dropped after one group: each costs a sync, and taps wait behind. More go after the following groups. */
 const DROPPED_SEGMENTS_MAX = 4;
 
@@ -39,7 +44,10 @@ export class JournalWriter {
   #isMended = false;
   /** The last segment, while it may be gone on with. */
   #open: { segment: SizedSegment; day: string; file: DiskFile | null } | null = null;
-  #dropIsDue = true;
+  /** When it is looked again whether something may be dropped, by the steady clock. */
+  #dropDueMs = 0;
+  /** The day that was dropped last for its age, and when. */
+  #agedDay: { day: string; atMs: number } | null = null;
 
   constructor(settings: WriterSettings, world: { clock: Clock; files: Files; log: Log }) {
     this.#settings = settings;
@@ -108,13 +116,13 @@ export class JournalWriter {
 
   /** Drops the oldest segments that may go, a few at a time. That it fails is no failure of what was written. */
   async drop(): Promise<void> {
-    if (!this.#dropIsDue) return;
-    this.#dropIsDue = false;
+    if (this.#world.clock.monotonicMs() < this.#dropDueMs) return;
+    this.#dropDueMs = Number.POSITIVE_INFINITY;
     try {
       for (let dropped = 0; await this.#mayDropOldest(); dropped++) {
         const oldest = this.#segments[0];
-        this.#dropIsDue = dropped === DROPPED_SEGMENTS_MAX;
-        if (oldest === undefined || this.#dropIsDue) return;
+        if (dropped === DROPPED_SEGMENTS_MAX) this.#dropDueMs = 0;
+        if (oldest === undefined || dropped === DROPPED_SEGMENTS_MAX) return;
         await this.#world.files.remove(oldest.path);
         this.#segments.shift();
         this.#world.log.info("dropped the oldest journal segment", { path: oldest.path });
@@ -155,7 +163,7 @@ export class JournalWriter {
       const segment = { path, firstSeq, lastSeq: Number.POSITIVE_INFINITY, sizeBytes: bytes.length };
       this.#segments = [...this.#segments.filter((older) => older.firstSeq < firstSeq), segment];
       this.#open = { segment, day, file: null };
-      this.#dropIsDue = true;
+      this.#dropDueMs = 0;
     };
   }
 
@@ -186,7 +194,21 @@ export class JournalWriter {
     const [oldest, ...later] = this.#segments;
     const next = later[0];
     if (oldest === undefined || next === undefined || next.firstSeq - 1 > this.#acknowledgedSeq) return false;
-    return this.sizeBytes > this.#settings.maxBytes || (await this.#areOlderThanKept(later));
+    if (this.sizeBytes > this.#settings.maxBytes) return true;
+    return (await this.#areOlderThanKept(later)) && (await this.#mayGoNow(oldest));
+  }
+
+  /** Whether its day is the one that goes now; else it is looked again when the next one may. */
+  async #mayGoNow(oldest: Segment): Promise<boolean> {
+    const { clock, files } = this.#world;
+    const first = await firstEntry(files, oldest);
+    const day = first === null ? "" : dayOf(first.line);
+    if (day === this.#agedDay?.day) return true;
+    const nowMs = clock.monotonicMs();
+    const nextMs = this.#agedDay === null ? nowMs : this.#agedDay.atMs + AGED_DAY_MS;
+    if (nowMs < nextMs) this.#dropDueMs = nextMs;
+    else this.#agedDay = { day, atMs: nowMs };
+    return nowMs >= nextMs;
   }
 
   /**

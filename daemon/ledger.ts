@@ -1,4 +1,4 @@
-/** A day at the site by card: when it was first let in, and last let out. Pure. */
+/** A day at the site by card: when it was first let in, and last let out, or is said to have come and gone. Pure. */
 import type { CloudEvent } from "./record.ts";
 
 export interface LedgerRow {
@@ -8,6 +8,13 @@ export interface LedgerRow {
   lastExit: string | null;
   entries: number;
   exits: number;
+  /** Of these, said by hand. */
+  manual: number;
+}
+
+/** When it happened: an event by hand tells of a time before it was written. */
+export function occurredAt({ time, data }: CloudEvent): string {
+  return data.manual === true && typeof data.when === "string" ? data.when : time;
 }
 
 export class Ledger {
@@ -18,13 +25,18 @@ export class Ledger {
   unnamed = 0;
 
   /** In the order of the journal; the times themselves decide what is first and last. */
-  add({ type, time, data }: CloudEvent): void {
-    if (type !== "grindvakt.tap.v1") return;
-    const { card, granted, direction } = data as { card?: unknown; granted?: unknown; direction?: unknown };
-    if (granted !== true) this.refused += 1;
+  add(event: CloudEvent): void {
+    const { card, granted, direction, manual } = event.data;
+    const isByHand = event.type === "grindvakt.passage.v1" && manual === true;
+    if (event.type !== "grindvakt.tap.v1" && !isByHand) return;
+    if (!isByHand && granted !== true) this.refused += 1;
     else if (typeof card !== "string") this.unnamed += 1;
-    else if (direction === "entry") this.#enter(this.#row(card), time);
-    else this.#leave(this.#row(card), time);
+    else {
+      const row = this.#row(card);
+      if (isByHand) row.manual += 1;
+      if (direction === "entry") this.#enter(row, occurredAt(event));
+      else this.#leave(row, occurredAt(event));
+    }
   }
 
   /** By first entry; who only left comes last. */
@@ -46,7 +58,7 @@ export class Ledger {
   #row(card: string): LedgerRow {
     const known = this.#rows.get(card);
     if (known !== undefined) return known;
-    const row: LedgerRow = { card, firstEntry: null, lastExit: null, entries: 0, exits: 0 };
+    const row: LedgerRow = { card, firstEntry: null, lastExit: null, entries: 0, exits: 0, manual: 0 };
     this.#rows.set(card, row);
     return row;
   }

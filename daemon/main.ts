@@ -19,6 +19,7 @@ import { type ControlMethods, type ControlServer, type ControlStreams, serveCont
 import type { TapView } from "./gateway.ts";
 import { House, type HousePorts, type HouseSettings, pathsOf } from "./house.ts";
 import { Identifier } from "./identify.ts";
+import { claim, ownerOf, strangerWords } from "./journal-owner.ts";
 import { devicesOf } from "./main-devices.ts";
 import { CannotStart, credentialsOf } from "./main-secrets.ts";
 import { Metrics } from "./metrics.ts";
@@ -60,6 +61,7 @@ export async function startDaemon(
     for (const step of started.splice(0).reverse()) await step();
   };
   try {
+    await claimJournal(configuration, world);
     const doors: { console: Console | null } = { console: null };
     const accessPoints = configuration.accessPoints.map(({ id }) => id);
     const journalDir = pathsOf(dataDir).journal;
@@ -101,6 +103,17 @@ export async function startDaemon(
     await stop();
     throw error;
   }
+}
+
+/** A disk that cannot be read or written is for the journal to tell: it must not keep the gate shut. */
+async function claimJournal({ dataDir, gateway }: Configuration, { files, log }: System & { log: Log }) {
+  const dir = pathsOf(dataDir).journal;
+  const owner = await ownerOf(files, dir).catch(() => null);
+  const why = strangerWords(owner, gateway.id, dir);
+  if (why !== null) throw new CannotStart(why, 1);
+  await claim(files, dir, gateway.id).catch((error: unknown) =>
+    log.warn("whose journal this is could not be written down", { why: wordsOf(error) }),
+  );
 }
 
 /** What a technician at this machine may watch: `trace` and `identify`. */

@@ -9,6 +9,15 @@ import { type CloudEvent, eventOfLine, type Sender } from "./record.ts";
 /** Lines are looked through in steps of this many, from the end: a busy gate has a tap in every second line. */
 const TAP_SEARCH_LINES = 1_000;
 
+/** Looked through for one page: a journal without taps must not be read to its beginning for somebody who asks for some. */
+const LINES_MAX = 20_000;
+
+/** Newest first. `next`: what to ask for as `before` to get those before them; null at the beginning of the journal. */
+export interface TapPage {
+  taps: CloudEvent[];
+  next: number | null;
+}
+
 /** Up to `limit` taps with sequences up to `endSeq`, newest first. `dir`: the journal's. */
 export async function recentTaps(
   files: Files,
@@ -16,15 +25,20 @@ export async function recentTaps(
   sender: Sender,
   limit: number,
   endSeq: number,
-): Promise<CloudEvent[]> {
+): Promise<TapPage> {
   const taps: CloudEvent[] = [];
   const firstSeq = (await listSegments(files, dir))[0]?.firstSeq ?? Number.POSITIVE_INFINITY;
-  for (let end = endSeq; taps.length < limit && end >= firstSeq; end -= TAP_SEARCH_LINES) {
+  const lastSeq = Math.max(firstSeq, endSeq - LINES_MAX + 1);
+  let end = endSeq;
+  for (; taps.length < limit && end >= lastSeq; end -= TAP_SEARCH_LINES) {
     const step: CloudEvent[] = [];
     for await (const { line, chain } of readEntries(files, dir, end - TAP_SEARCH_LINES + 1, end)) {
       if (line.type === "grindvakt.tap.v1") step.push(eventOfLine(line, chain, sender));
     }
     taps.push(...step.reverse());
   }
-  return taps.slice(0, limit);
+  const page = taps.slice(0, limit);
+  const last = page.at(-1)?.data.seq;
+  const isFull = page.length === limit && typeof last === "number";
+  return { taps: page, next: isFull ? last : end >= firstSeq ? end + 1 : null };
 }

@@ -1,7 +1,9 @@
 /** Events of some days at the site, read from the journal as it lies on disk, with the gateway running or stopped. */
 import { pathsOf } from "../house.ts";
 import { readPeriod } from "../journal-period.ts";
+import { occurredAt } from "../ledger.ts";
 import { readCursor } from "../outbox.ts";
+import { REMEMBERED_MS } from "../presence.ts";
 import { type CloudEvent, eventOfLine } from "../record.ts";
 import { createSiteTime } from "../site-time.ts";
 import { Exit } from "./exit.ts";
@@ -15,6 +17,25 @@ const FAULTS_SAID_MAX = 3;
 export interface Days {
   from: number | null;
   to: number | null;
+}
+
+/**
+ * The same by the day on which it happened: what is said by hand tells of a day before it was written, by no more than
+ * `REMEMBERED_MS`.
+ */
+export function eachOccurrence(
+  site: JournalSite,
+  { from, to }: Days,
+  show: (event: CloudEvent) => Promise<void> | void,
+  finish?: () => void,
+): Promise<void> {
+  const siteTime = createSiteTime(site.configuration.gateway.timeZone);
+  const showOfTheDays = (event: CloudEvent): Promise<void> | void => {
+    const day = siteTime.dayOf(Date.parse(occurredAt(event)));
+    if ((from === null || day >= from) && (to === null || day <= to)) return show(event);
+  };
+  const writtenTo = to === null ? null : to + Math.ceil(REMEMBERED_MS / DAY_MS);
+  return eachEvent(site, { from, to: writtenTo }, showOfTheDays, finish);
 }
 
 /** Calls `show` for each, in order. Ends with exit 1, after all that can be read was shown, where the journal is not whole. */

@@ -1,9 +1,10 @@
 /** `journal export`: events of a period, for an inspector. */
+import { occurredAt } from "../ledger.ts";
 import { type Reason, TEXTS } from "../reasons.ts";
 import { createSiteWords } from "../site-words.ts";
 import { csvField } from "./csv.ts";
 import { Exit } from "./exit.ts";
-import { eachEvent } from "./journal-days.ts";
+import { eachEvent, eachOccurrence } from "./journal-days.ts";
 import type { JournalSite } from "./journal-site.ts";
 import { print, printJson } from "./terms.ts";
 
@@ -48,13 +49,16 @@ export async function exportPeriod(site: JournalSite, options: ExportOptions): P
   if (format === "ndjson" && (headings !== "en" || time !== "utc"))
     throw new Exit(2, "--headings and --time are for --format csv; events are printed as they were sent");
   const words = createSiteWords(site.configuration.gateway.timeZone);
-  if (format === "csv") print(headLine(headings));
-  await eachEvent(site, { from, to }, (event) => {
-    if (format === "ndjson") printJson(event);
-    else if (event.type === "grindvakt.tap.v1")
-      print(
-        row({ ...event.data, time: time === "local" ? words.localTime(event.time) : event.time }, headings),
-      );
+  if (format === "ndjson")
+    return eachEvent(site, { from, to }, (event) => {
+      printJson(event);
+      return drained();
+    });
+  print(headLine(headings));
+  await eachOccurrence(site, { from, to }, (event) => {
+    const at = time === "local" ? words.localTime(occurredAt(event)) : occurredAt(event);
+    if (event.type === "grindvakt.tap.v1") print(row({ ...event.data, time: at }, headings));
+    else if (event.data.manual === true) print(row({ ...event.data, time: at, reason: "manual" }, headings));
     return drained();
   });
 }
@@ -68,7 +72,7 @@ function headLine(headings: "en" | "sv"): string {
 function row(facts: Readonly<Record<string, unknown>>, headings: "en" | "sv"): string {
   const values = COLUMNS.map(({ field }) => facts[field]);
   if (headings === "en") return values.map((value) => csvField(value, ",")).join(",");
-  const told = TEXTS[facts.reason as Reason]?.sv;
+  const told = facts.reason === "manual" ? `För hand: ${facts.why}` : TEXTS[facts.reason as Reason]?.sv;
   return [...values.map((value) => SWEDISH_VALUES[String(value)] ?? value), told]
     .map((value) => csvField(value, SWEDISH.separator))
     .join(SWEDISH.separator);

@@ -2,11 +2,11 @@
 import { Ledger, type LedgerRow } from "../ledger.ts";
 import { createSiteTime } from "../site-time.ts";
 import { createSiteWords, type SiteWords } from "../site-words.ts";
-import { eachEvent } from "./journal-days.ts";
+import { eachOccurrence } from "./journal-days.ts";
 import type { JournalSite } from "./journal-site.ts";
 import { paint, print, printJson, printTable } from "./terms.ts";
 
-const COLUMNS = ["card", "first entry", "last exit", "entries", "exits"];
+const COLUMNS = ["card", "first entry", "last exit", "entries", "exits", "by hand"];
 
 /** `day`: days since 1970-01-01 in the site's time zone; null: today. */
 export async function printLedger(site: JournalSite, day: number | null, json: boolean): Promise<void> {
@@ -29,7 +29,7 @@ export async function printLedger(site: JournalSite, day: number | null, json: b
     if (json) printJson(facts);
     else printFacts(facts, words);
   };
-  await eachEvent(site, { from: wanted, to: wanted }, (event) => ledger.add(event), finish);
+  await eachOccurrence(site, { from: wanted, to: wanted }, (event) => ledger.add(event), finish);
 }
 
 interface Facts {
@@ -48,12 +48,13 @@ function printFacts(facts: Facts, { timeOfDay }: SiteWords): void {
   const place = workplaceId === null ? site : `${site} (${workplaceId})`;
   print(paint(`${day}, ${place}, gateway ${gateway}, times of ${timeZone}`, "bold"));
   const time = (rfc3339: string | null): string => (rfc3339 === null ? "-" : timeOfDay(rfc3339));
-  const cells = rows.map(({ card, firstEntry, lastExit, entries, exits }) => [
+  const cells = rows.map(({ card, firstEntry, lastExit, entries, exits, manual }) => [
     card,
     time(firstEntry),
     time(lastExit),
     String(entries),
     String(exits),
+    manual === 0 ? "" : String(manual),
   ]);
   printTable(COLUMNS, cells);
   const others = unnamed === 0 ? "" : `, ${unnamed} taps without a card number let in`;

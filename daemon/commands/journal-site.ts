@@ -2,6 +2,8 @@
 import type { Configuration } from "../../config/schema.ts";
 import type { System } from "../../drivers/system.ts";
 import { pathsOf } from "../house.ts";
+import { ownerOf, strangerWords } from "../journal-owner.ts";
+import { Exit } from "./exit.ts";
 import { withSite } from "./terms.ts";
 
 /** `dir`: the journal's. */
@@ -11,7 +13,16 @@ export interface JournalSite extends System {
 }
 
 export function withJournal(config: string, act: (site: JournalSite) => Promise<void>): Promise<void> {
-  return withSite(config, (configuration, system) =>
-    act({ ...system, configuration, dir: pathsOf(configuration.dataDir).journal }),
-  );
+  return withSite(config, async (configuration, system) => {
+    const dir = pathsOf(configuration.dataDir).journal;
+    await refuseStrange(configuration, system);
+    return act({ ...system, configuration, dir });
+  });
+}
+
+/** Events are named after the gateway: those of another one's journal would be named wrong. */
+export async function refuseStrange({ dataDir, gateway }: Configuration, { files }: System): Promise<void> {
+  const dir = pathsOf(dataDir).journal;
+  const why = strangerWords(await ownerOf(files, dir).catch(() => null), gateway.id, dir);
+  if (why !== null) throw new Exit(1, why);
 }

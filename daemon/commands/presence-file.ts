@@ -13,6 +13,7 @@ import { replayJournal } from "../presence-replay.ts";
 import { RESUME_LINES, resume } from "../resume.ts";
 import { Scribe } from "../scribe.ts";
 import { Exit } from "./exit.ts";
+import { refuseStrange } from "./journal-site.ts";
 import { withLock } from "./lock.ts";
 
 /** Whoever writes with it holds the gateway's lock. */
@@ -37,7 +38,8 @@ async function openDesk(
   return desk;
 }
 
-export function openPresence(configuration: Configuration, system: System): Promise<PresenceDesk> {
+export async function openPresence(configuration: Configuration, system: System): Promise<PresenceDesk> {
+  await refuseStrange(configuration, system);
   return openDesk(configuration, system, journalOf(configuration, system));
 }
 
@@ -47,6 +49,7 @@ export function sayWithoutDaemon(
   request: HandRequest,
 ): Promise<HandAnswer> {
   return withLock(configuration.dataDir, system, async () => {
+    await refuseStrange(configuration, system);
     const journal = journalOf(configuration, system);
     try {
       const { tornBytes, damaged } = await journal.start(

@@ -11,7 +11,7 @@ import type { LookupAnswer } from "../lookup.ts";
 import { maskCards } from "../mask.ts";
 import type { Exposition } from "../metrics.ts";
 import type { RollCall } from "../presence-desk.ts";
-import type { CloudEvent } from "../record.ts";
+import type { TapPage } from "../recent-taps.ts";
 import { ailment, type Status } from "../status.ts";
 import { refusal, type Visitor } from "./access.ts";
 import type { Live } from "./live.ts";
@@ -30,7 +30,7 @@ export interface ConsoleRooms {
   status(): Status;
   metrics(): Promise<Exposition>;
   /** Newest first: taps before sequence `before` (null: from the end). */
-  taps(limit: number, before: number | null): Promise<readonly CloudEvent[]>;
+  taps(limit: number, before: number | null): Promise<TapPage>;
   /** Who is on the site. */
   rollCall(): RollCall;
   /** Hands a credential to a virtual reader; a refusal in words, or null when taken. */
@@ -67,7 +67,8 @@ export function createApp(
   );
 
   app.get("/", async (c) => {
-    const page = await renderPage(rooms.status(), await readTaps(PAGE_TAPS, null));
+    const { taps } = await readTaps(PAGE_TAPS, null);
+    const page = await renderPage(rooms.status(), taps);
     return c.html(shown(c, String(page)));
   });
   app.get("/healthz", (c) => {
@@ -82,8 +83,7 @@ export function createApp(
   app.get("/api/taps", async (c) => {
     const limit = integerOf(c, "limit", TAPS_MAX) ?? TAPS_DEFAULT;
     const before = integerOf(c, "before", Number.MAX_SAFE_INTEGER);
-    const taps = await readTaps(limit, before);
-    return answer(c, { taps, next: nextOf(taps, limit) });
+    return answer(c, await readTaps(limit, before));
   });
   app.post("/api/taps", takeJsonOnly, boundBody, async (c) => {
     const { reader, credential } = presentationOf(await c.req.json().catch(() => null));
@@ -177,12 +177,6 @@ function integerOf(c: Context<Visitor>, name: string, max: number): number | nul
   const value = /^\d{1,16}$/.test(text) ? Number(text) : 0;
   if (value < 1 || value > max) throw refusal(400, `${name} is a whole number from 1 to ${max}`);
   return value;
-}
-
-/** What to ask for as `before` to get the page after this one; null at the end. */
-function nextOf(taps: readonly CloudEvent[], limit: number): number | null {
-  const seq = taps.length < limit ? null : taps.at(-1)?.data.seq;
-  return typeof seq === "number" ? seq : null;
 }
 
 function presentationOf(body: unknown): { reader: string; credential: string } {

@@ -119,7 +119,8 @@ export function makeRooms(journaled = 100) {
     }),
     taps: async (limit, before) => {
       const last = before === null ? journaled : Math.min(journaled, before - 1);
-      return Array.from({ length: Math.min(limit, last) }, (_, index) => tapEvent(last - index));
+      const taps = Array.from({ length: Math.min(limit, last) }, (_, index) => tapEvent(last - index));
+      return { taps, next: taps.length < limit ? null : last - limit + 1 };
     },
     rollCall: () => ROLL_CALL,
     present: (reader, credential) => {

@@ -10,6 +10,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import type { ConsoleSettings } from "../../daemon/console/console.ts";
 import { createConsole } from "../../daemon/console/console.ts";
 import type { ConsoleRooms } from "../../daemon/console/routes.ts";
+import type { TapPage } from "../../daemon/recent-taps.ts";
 import { makeAuthority } from "../peers/certificates.ts";
 import { SimClock } from "../sim/clock.ts";
 import {
@@ -98,12 +99,12 @@ test("the journal is read for one page at a time, and many more are told to come
   const gate = new Promise<void>((done) => {
     release = done;
   });
-  const taps = async (): Promise<[]> => {
+  const taps = async (): Promise<TapPage> => {
     reading += 1;
     readingMax = Math.max(readingMax, reading);
     await gate;
     reading -= 1;
-    return [];
+    return { taps: [], next: null };
   };
   const { url } = await open({}, { taps });
   const asked = Array.from({ length: 40 }, () => fetch(`${url}/api/taps`));

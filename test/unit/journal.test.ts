@@ -13,7 +13,8 @@ import { SimLog } from "../sim/log.ts";
 import { SimRandom } from "../sim/random.ts";
 import type { Machine } from "../sim/world.ts";
 
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** A journal with three lines on a disk that is well. */
 async function started(options: Partial<JournalSiteOptions> = {}): Promise<JournalSite> {
@@ -335,7 +336,8 @@ describe("retention", () => {
       site.append(2);
       await site.world.advance(100);
       site.acknowledge();
-      site.machine!.clock.jumpWall(DAY_MS);
+      site.machine!.clock.jumpWall(DAY_MS - HOUR_MS);
+      await site.world.advance(HOUR_MS);
     }
     return site;
   }
@@ -374,6 +376,36 @@ describe("retention", () => {
     await site.world.advance(100);
     expect((await lines(site)).length).toBe(6);
     await end(site);
+  });
+
+  test("takes a day of it an hour at most, however far into the future a trusted clock jumps, and nothing unsent", async () => {
+    const site = await tenDays(740, () => true);
+    site.machine!.clock.jumpWall(20 * 365 * DAY_MS);
+    const left: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      site.append(1);
+      await site.world.advance(HOUR_MS / 2);
+      left.push((await lines(site))[0]?.seq ?? 0);
+    }
+    // Two lines a day: a day at once, then one every second half hour.
+    expect(left).toEqual([3, 3, 5, 5, 7, 7, 9, 9]);
+    // Set right again, nothing more goes.
+    site.machine!.clock.jumpWall(-20 * 365 * DAY_MS);
+    site.append(1);
+    await site.world.advance(5 * HOUR_MS);
+    site.append(1);
+    await site.world.advance(1_000);
+    expect((await lines(site))[0]?.seq).toBe(9);
+    const unsent = new JournalSite({ seed: 1, keepMs: DAY_MS });
+    await unsent.boot();
+    for (let day = 0; day < 3; day++) {
+      unsent.append(2);
+      await unsent.world.advance(HOUR_MS);
+      unsent.machine!.clock.jumpWall(20 * 365 * DAY_MS);
+    }
+    expect((await lines(unsent)).length).toBe(6);
+    await end(site);
+    await end(unsent);
   });
 
   test("says nothing of age while the clock is not trusted", async () => {

@@ -9,6 +9,8 @@ export interface PaperTap {
   direction?: "entry" | "exit";
   /** `granted`, or why not. */
   reason?: string;
+  /** Said by hand, and when it is said to have been. */
+  byHand?: { when: string; why: string };
 }
 
 /** One segment for each row of taps, in `dir`; gives back the segments' names and texts. */
@@ -23,23 +25,20 @@ export async function writeJournal(
   for (const taps of segments) {
     const path = `${dir}/${String(seq + 1).padStart(16, "0")}.ndjson`;
     let text = "";
-    for (const { time, card, direction = "entry", reason = "granted" } of taps) {
+    for (const { time, card, direction = "entry", reason = "granted", byHand } of taps) {
       seq += 1;
       const granted = reason === "granted";
-      const data = {
-        workplaceId: "8112345678",
-        accessPoint: "north",
-        direction,
-        reader: "n-1",
-        card,
-        granted,
-        reason,
-      };
+      const place = { workplaceId: "8112345678", accessPoint: "north", direction, card };
+      const who = { by: "command", name: "anna" };
+      const data =
+        byHand === undefined
+          ? { ...place, reader: "n-1", granted, reason }
+          : { event: direction === "entry" ? "entered" : "left", manual: true, ...place, ...byHand, who };
       const line = encodeLine({
         seq,
         prev,
         batch: seq,
-        type: "grindvakt.tap.v1",
+        type: byHand === undefined ? "grindvakt.tap.v1" : "grindvakt.passage.v1",
         subject: "north",
         time,
         data,

@@ -1,18 +1,36 @@
 /** The last taps of a journal whose oldest segments have been dropped. */
 import { expect, it } from "vitest";
 import { segmentPath } from "../../daemon/journal-segments.ts";
-import { recentTaps } from "../../daemon/recent-taps.ts";
+import { recentTaps, type TapPage } from "../../daemon/recent-taps.ts";
 import { encodeLine, GENESIS, type Line } from "../../daemon/record.ts";
 import { createFiles } from "../../drivers/files.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { SimRandom } from "../sim/random.ts";
 
+const SENDER = { gateway: "g", site: "s" };
 const FIRST_SEQ = 5_000_000;
 
 function line(seq: number, type: Line["type"]): string {
   const time = "2026-11-23T06:00:00.000Z";
   return `${encodeLine({ seq, prev: GENESIS, batch: seq, type, subject: "north-in", time, data: {} })}\n`;
 }
+
+it("are looked for in so many lines at a time, and the next page goes on where one ended", async () => {
+  const files = createFiles(new SimDisk(), new SimRandom(1));
+  await files.makeDirs("/journal");
+  const isTap = (seq: number): boolean => seq <= 3 || seq > 50_000;
+  const text = Array.from({ length: 50_002 }, (_, index) =>
+    line(index + 1, isTap(index + 1) ? "grindvakt.tap.v1" : "grindvakt.passage.v1"),
+  ).join("");
+  await files.replace(segmentPath("/journal", 1), new TextEncoder().encode(text));
+  const pages: string[][] = [];
+  for (let endSeq: number | null = 50_002; endSeq !== null; ) {
+    const page: TapPage = await recentTaps(files, "/journal", SENDER, 4, endSeq);
+    pages.push(page.taps.map(({ id }) => id));
+    endSeq = page.next === null ? null : page.next - 1;
+  }
+  expect(pages).toEqual([["g/50002", "g/50001"], [], ["g/3", "g/2", "g/1"]]);
+});
 
 it("come newest first, and nothing is looked for before the first line that is left", async () => {
   const files = createFiles(new SimDisk(), new SimRandom(1));
@@ -31,7 +49,8 @@ it("come newest first, and nothing is looked for before the first line that is l
       return files.names(path);
     },
   };
-  const taps = await recentTaps(counted, "/journal", { gateway: "g", site: "s" }, 20, FIRST_SEQ + 2);
+  const { taps, next } = await recentTaps(counted, "/journal", SENDER, 20, FIRST_SEQ + 2);
+  expect(next).toBeNull();
   expect(taps.map(({ id }) => id)).toEqual([`g/${FIRST_SEQ + 2}`, `g/${FIRST_SEQ}`]);
   expect(looks).toBeLessThan(5);
 });
