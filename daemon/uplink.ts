@@ -47,13 +47,22 @@ export class Uplink {
         log.info("broker is up", { url, protocol });
         up(session);
       },
-      down: (why) => {
+      down: (words) => {
+        const why = `${words}${this.#clockWords()}`;
         Object.assign(this.#status, { state: "down", why });
         log.warn("broker is down", { why });
         down();
       },
       received,
     });
+  }
+
+  /** Whatever else it is: certificates are judged by a clock that is far off, and the broker is out of reach until it is set. */
+  #clockWords(): string {
+    const { clock } = this.#world;
+    if (clock.trusted()) return "";
+    const time = new Date(clock.wallMs()).toISOString();
+    return ` (this machine's clock says ${time}, and has not been set since it started)`;
   }
 
   publish(message: Message): Promise<PublishOutcome> {

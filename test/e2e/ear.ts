@@ -37,7 +37,7 @@ export interface Ear {
 /** Its session outlives outages, as a centre's does; the broker must be persistent then. */
 export async function listen(
   broker: Mosquitto,
-  who: { username?: string; password?: string } = {},
+  who: { username?: string; password?: string; ca?: Buffer } = {},
 ): Promise<Ear> {
   const subscriber = await startSubscriber(broker.url, `${P}/#`, {
     ...who,

@@ -183,7 +183,7 @@ export interface Site {
   dir: string;
   /** Its configuration file. */
   file: string;
-  run(): Promise<Daemon>;
+  run(env?: NodeJS.ProcessEnv): Promise<Daemon>;
   /** A command about this site: `-c` is added where it is not a `feed` command. */
   command(...args: string[]): Promise<Ended>;
   /** The journal's lines, with their hashes, in order. */
@@ -225,8 +225,8 @@ export async function makeSite(
   return {
     dir,
     file,
-    run() {
-      const daemon = new Daemon(["run", "-c", file]);
+    run(env = {}) {
+      const daemon = new Daemon(["run", "-c", file], { env });
       daemons.push(daemon);
       return daemon.ready();
     },
