@@ -9,6 +9,7 @@ import { benchBlock } from "./block.ts";
 import { type Figure, isMissed, showFigures } from "./figures.ts";
 import { benchGarbage } from "./garbage.ts";
 import { benchIndex, CARDS } from "./index.ts";
+import { benchJournalAge } from "./journal-age.ts";
 import { benchLine } from "./line.ts";
 import { benchOsdp } from "./osdp.ts";
 import { benchReaders } from "./readers.ts";
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   readers: benchReaders,
   garbage: benchGarbage,
   osdp: benchOsdp,
+  "journal-age": benchJournalAge,
   index: () =>
     benchIndex({ cards: Number(values.cards), withRivals: values.rivals || values.check }, (what) =>
       process.stderr.write(`index: ${what}\n`),

@@ -33,7 +33,7 @@ test("opens to whom it knows, keeps what it cannot send, says why, and sends it 
   onTestFinished(() => ear.stop());
   const site = await makeSite(feed.dir, "none", async (configuration) => {
     const tls = { cert: await readFile(certFile), key: await readFile(keyFile) };
-    const web = await serveWeb(feed.dir + "/feed", { tls });
+    const web = await serveWeb(join(feed.dir, "feed"), { tls });
     onTestFinished(() => web.stop());
     configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
     configuration.cards.feed = web.url;
