@@ -1,0 +1,88 @@
+/** A disk that is really full, and one that can only be read: a file system of 8 MB of its own. Needs root, as CI has it. */
+import { execFileSync } from "node:child_process";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { CARDS, type Daemon, makeFeedDir, type Site } from "./site.ts";
+import { setStage } from "./stage.ts";
+
+const MIB = 1024 * 1024;
+
+let feed: Awaited<ReturnType<typeof makeFeedDir>>;
+beforeAll(async () => {
+  feed = await makeFeedDir();
+});
+afterAll(() => feed.dispose());
+
+/** `dataDir` on a small file system of its own. Returns what changes how that is mounted. */
+async function mountData({ dir }: Site): Promise<(options: string) => void> {
+  const data = join(dir, "data");
+  await mkdir(data, { mode: 0o700 });
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", data]);
+  // Also while a daemon that did not end still holds it.
+  onTestFinished(() => void execFileSync("umount", ["--lazy", data]));
+  return (options) => void execFileSync("mount", ["-o", `remount,${options}`, data]);
+}
+
+const wellAndSent = ({ journal, outbox }: Awaited<ReturnType<Daemon["status"]>>): boolean =>
+  journal.state === "well" && outbox.unsent === 0;
+
+describe("a file system", { timeout: 120_000 }, () => {
+  test("that is full: taps are decided and sent from memory, and written down once there is room", async () => {
+    const { line, ear, site } = await setStage(feed.dir);
+    await mountData(site);
+    const daemon = await (await site.run()).healthy();
+    await daemon.become("everything is sent", wellAndSent);
+    const ballast = join(site.dir, "data", "ballast");
+    await writeFile(ballast, Buffer.alloc(8 * MIB)).catch((error: NodeJS.ErrnoException) =>
+      expect(error.code).toBe("ENOSPC"),
+    );
+    // The block that the journal's last line stands in has room for a few more.
+    let taps = 0;
+    const tap = async () => {
+      await line.send(`${CARDS.granted}\r\n`);
+      taps += 1;
+      return (await ear.hearTaps(`tap ${taps}`, ({ length }) => length === taps)).at(-1)!;
+    };
+    while ((await tap()).data.durable) expect(taps).toBeLessThan(50);
+    const failed = await ear.hear("gateway", ({ data }) => data.event === "journal-failed");
+    expect(failed.data.why).toMatch(/ENOSPC|no space/);
+    expect(await tap()).toMatchObject({ data: { granted: true, durable: false, seq: null } });
+    expect((await site.command("journal", "verify")).code).toBe(0);
+
+    await rm(ballast);
+    await daemon.become("the journal is written again", wellAndSent);
+    await tap();
+    await daemon.end();
+    const journal = await site.journal();
+    await ear.hearUpTo(journal.length);
+    expect(journal.filter(({ type }) => type === "grindvakt.tap.v1")).toHaveLength(taps);
+    expect(ear.events().map(({ data }) => data.durable)).not.toContain(false);
+    expect((await site.command("journal", "verify")).code).toBe(0);
+    expect(ear.faults()).toEqual([]);
+  });
+
+  test("that can only be read: the gate opens all the same, and writes it down once it may", async () => {
+    const { line, ear, site } = await setStage(feed.dir);
+    const remount = await mountData(site);
+    const first = await (await site.run()).healthy();
+    await first.become("everything is sent", wellAndSent);
+    await first.end();
+    remount("ro");
+    const daemon = await (await site.run()).healthy();
+    await line.send(`${CARDS.granted}\r\n`);
+    const [tap] = await ear.hearTaps("the tap", ({ length }) => length === 1);
+    expect(tap).toMatchObject({ data: { granted: true, durable: false, seq: null } });
+    const failed = await ear.hear("gateway", ({ data }) => data.event === "journal-failed");
+    expect(failed.data.why).toMatch(/EROFS|read-only/);
+    expect(await daemon.status()).toMatchObject({ journal: { state: "failed" }, presence: { onSite: 1 } });
+    remount("rw");
+    await daemon.become("the journal is written", wellAndSent);
+    await daemon.end();
+    const journal = await site.journal();
+    await ear.hearUpTo(journal.length);
+    expect(journal.filter(({ id }) => id === tap?.id)).toHaveLength(1);
+    expect((await site.command("journal", "verify")).code).toBe(0);
+    expect(ear.faults()).toEqual([]);
+  });
+});
