@@ -341,6 +341,10 @@ export class House {
           log.warn("the journal is written again", { lostRecords });
           this.#gateway.note("journal-recovered", { lostRecords });
         },
+        gone: (sequences) => {
+          log.error("somebody took journal segments away", sequences);
+          this.#gateway.note("journal-gone", sequences);
+        },
       },
     );
   }

@@ -5,7 +5,15 @@
 import type { Clock, DiskFile, Files, Log } from "../drivers/ports.ts";
 import { firstEntry } from "./journal-reader.ts";
 import { findEnd, type JournalEnd, type Recovery, rewriteEnd } from "./journal-recovery.ts";
-import { BEFORE_FIRST, dayOf, type Entry, type Head, type Segment, segmentPath } from "./journal-segments.ts";
+import {
+  BEFORE_FIRST,
+  dayOf,
+  type Entry,
+  type Head,
+  listSegments,
+  type Segment,
+  segmentPath,
+} from "./journal-segments.ts";
 import { type Draft, encodeLine, hashLine } from "./record.ts";
 import { wordsOf } from "./words.ts";
 
@@ -14,6 +22,8 @@ import { wordsOf } from "./words.ts";
  * of it within a minute; so it takes the oldest day an hour, until somebody sets it right.
  */
 const AGED_DAY_MS = 3_600_000;
+/** How often it is looked whether the segments are still there. What is written to one that was taken away is lost without a word. */
+const LOOK_MS = 10_000;
 /** Segments dropped after one group: each costs a sync, and taps wait behind. More go after the following groups. */
 const DROPPED_SEGMENTS_MAX = 4;
 
@@ -44,6 +54,7 @@ export class JournalWriter {
   #isMended = false;
   /** The last segment, while it may be gone on with. */
   #open: { segment: SizedSegment; day: string; file: DiskFile | null } | null = null;
+  #lookDueMs = 0;
   /** When it is looked again whether something may be dropped, by the steady clock. */
   #dropDueMs = 0;
   /** The day that was dropped last for its age, and when. */
@@ -129,6 +140,29 @@ export class JournalWriter {
       }
     } catch (error) {
       this.#world.log.warn("an old journal segment could not be dropped", { why: wordsOf(error) });
+    }
+  }
+
+  /**
+   * Notices segments that somebody took away, and begins a new one where it was the last. Returns the sequences that are gone with
+   * them, now and then, or null. That it cannot look is no failure of what was written.
+   */
+  async look(): Promise<{ from: number; to: number } | null> {
+    const { clock, files, log } = this.#world;
+    if (clock.monotonicMs() < this.#lookDueMs) return null;
+    this.#lookDueMs = clock.monotonicMs() + LOOK_MS;
+    try {
+      const there = new Set((await listSegments(files, this.#settings.dir)).map(({ firstSeq }) => firstSeq));
+      const gone = this.#segments.filter(({ firstSeq }) => !there.has(firstSeq));
+      const [first, last] = [gone[0], gone.at(-1)];
+      if (first === undefined || last === undefined) return null;
+      const next = this.#segments.find(({ firstSeq }) => firstSeq > last.firstSeq);
+      this.#segments = this.#segments.filter(({ firstSeq }) => there.has(firstSeq));
+      if (this.#open?.segment === last) await this.close();
+      return { from: first.firstSeq, to: next === undefined ? this.#head.seq : next.firstSeq - 1 };
+    } catch (error) {
+      log.debug("the journal's directory cannot be read", { why: wordsOf(error) });
+      return null;
     }
   }
 

@@ -53,6 +53,8 @@ export interface JournalEvents {
   /** Once when writing begins to fail, and once when it works again, with how many records were never written. */
   failed(why: string): void;
   recovered(lostRecords: number): void;
+  /** Segments were taken away while the gateway runs, and these sequences with them. */
+  gone(sequences: { from: number; to: number }): void;
 }
 
 /**
@@ -240,6 +242,8 @@ export class Journal {
     if (isWanted) {
       this.#synced(group, result);
       await this.#writer.drop();
+      const gone = await this.#writer.look();
+      if (gone !== null) this.#events.gone(gone);
     }
     this.#silence.cancel();
     return typeof result === "string" ? result : null;

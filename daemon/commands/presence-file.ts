@@ -77,4 +77,5 @@ const NOBODY: JournalEvents = {
   volatile: () => undefined,
   failed: () => undefined,
   recovered: () => undefined,
+  gone: () => undefined,
 };

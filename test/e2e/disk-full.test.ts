@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { CARDS, type Daemon, makeFeedDir, type Site } from "./site.ts";
+import { CARDS, type Daemon, makeFeedDir, type Site, until } from "./site.ts";
 import { setStage } from "./stage.ts";
 
 const MIB = 1024 * 1024;
@@ -59,6 +59,31 @@ describe("a file system", { timeout: 120_000 }, () => {
     expect(journal.filter(({ type }) => type === "grindvakt.tap.v1")).toHaveLength(taps);
     expect(ear.events().map(({ data }) => data.durable)).not.toContain(false);
     expect((await site.command("journal", "verify")).code).toBe(0);
+    expect(ear.faults()).toEqual([]);
+  });
+
+  test("whose journal somebody deletes under the gateway: it says so, and goes on with the numbers", async () => {
+    const { line, ear, site } = await setStage(feed.dir);
+    const daemon = await (await site.run()).healthy();
+    await line.send(`${CARDS.granted}\r\n`);
+    await daemon.become("everything is sent", wellAndSent);
+    const { headSeq } = (await daemon.status()).journal;
+    await rm(join(site.dir, "data", "journal"), { recursive: true });
+    let taps = 1;
+    const gone = await until("it is missed", async () => {
+      await line.send(`${CARDS.granted}\r\n`);
+      taps += 1;
+      await ear.hearTaps(`tap ${taps}`, ({ length }) => length === taps);
+      return ear.events().find(({ data }) => data.event === "journal-gone") ?? null;
+    });
+    expect(gone.data).toMatchObject({ from: 1, to: expect.any(Number), durable: true });
+    expect(gone.data.to).toBeGreaterThanOrEqual(headSeq);
+    await daemon.said("somebody took journal segments away");
+    await daemon.become("everything is sent", wellAndSent);
+    await daemon.end();
+    expect((await site.journal())[0]?.seq).toBe(gone.data.to + 1);
+    expect((await site.command("journal", "verify")).code).toBe(0);
+    // In sequence and without gaps, for the broker had them before they went.
     expect(ear.faults()).toEqual([]);
   });
 

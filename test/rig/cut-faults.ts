@@ -51,7 +51,7 @@ async function journalFaults(
   const journal = new Journal(
     { dir, gateway: "gate-07", boot: "after-the-cut", keepMs: BIG, maxBytes: BIG, segmentBytesMax: BIG },
     { clock, files, log: silentLog },
-    { synced() {}, volatile() {}, failed() {}, recovered() {} },
+    { synced() {}, volatile() {}, failed() {}, recovered() {}, gone() {} },
   );
   const { damaged, missing, head } = await journal.start(acknowledgedSeq);
   await journal.stop();

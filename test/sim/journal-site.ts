@@ -77,6 +77,7 @@ export class JournalSite {
         volatile: ({ id, draft }) => unlessOver(() => this.#isVolatile(id, draft)),
         failed: () => unlessOver(() => this.news.push("failed")),
         recovered: (lost) => unlessOver(() => this.news.push(`recovered, ${lost} lost`)),
+        gone: ({ from, to }) => unlessOver(() => this.news.push(`${from} to ${to} gone`)),
       },
     );
     let isOver = false;

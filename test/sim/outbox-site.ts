@@ -46,6 +46,7 @@ export class OutboxSite {
         volatile: (record) => outbox.volatile(record),
         failed: () => undefined,
         recovered: () => undefined,
+        gone: () => undefined,
       },
     );
     this.outbox = outbox;

@@ -35,6 +35,7 @@ function journalOn(disk: SimDisk): { journal: Journal; synced: Entry[] } {
       volatile: nothing,
       failed: nothing,
       recovered: nothing,
+      gone: nothing,
     },
   );
   return { journal, synced };

@@ -326,6 +326,44 @@ describe("at start, a directory", () => {
   });
 });
 
+describe("files that somebody takes away", () => {
+  async function twoSegments(): Promise<{ site: JournalSite; paths: string[] }> {
+    const site = new JournalSite({ seed: 1, segmentBytesMax: 500 });
+    await site.boot();
+    for (let line = 0; line < 5; line++) {
+      site.append(1);
+      await site.world.advance(100);
+    }
+    return { site, paths: site.world.disk.paths().filter((path) => path.endsWith(".ndjson")) };
+  }
+
+  async function told(site: JournalSite, taken: readonly string[]): Promise<string[]> {
+    for (const path of taken) void site.machine!.files.remove(path);
+    await site.world.advance(10_000);
+    site.append(1);
+    await site.world.advance(100);
+    return site.news;
+  }
+
+  test("are missed, and a new segment goes on with the numbers", async () => {
+    const { site, paths } = await twoSegments();
+    expect(paths).toHaveLength(2);
+    expect(await told(site, paths.slice(1))).toEqual(["4 to 6 gone"]);
+    site.append(1);
+    await site.world.advance(100);
+    expect((await lines(site)).map(({ seq }) => seq)).toEqual([1, 2, 3, 7]);
+    await site.stop();
+  });
+
+  test("are missed where they are old, and told of once", async () => {
+    const { site, paths } = await twoSegments();
+    await told(site, paths.slice(0, 1));
+    expect(await told(site, [])).toEqual(["1 to 3 gone"]);
+    expect((await lines(site)).map(({ seq }) => seq)).toEqual([4, 5, 6, 7]);
+    await site.stop();
+  });
+});
+
 describe("retention", () => {
   /** Ten segments of a day each; the clock is trusted on those days only that `isTrusted` says. */
   async function tenDays(keepDays: number, isTrusted: (day: number) => boolean): Promise<JournalSite> {
@@ -438,7 +476,7 @@ describe("reading back", () => {
       segmentBytesMax: 1e6,
     };
     const nothing = () => undefined;
-    const events = { synced: nothing, volatile: nothing, failed: nothing, recovered: nothing };
+    const events = { synced: nothing, volatile: nothing, failed: nothing, recovered: nothing, gone: nothing };
     const journal = new Journal(settings, { clock, files, log: new SimLog() }, events);
     await journal.start(0);
     const draft = (dayIndex: number, n: number): Draft => ({
@@ -497,6 +535,7 @@ describe("reading back", () => {
         volatile: () => undefined,
         failed: () => undefined,
         recovered: () => undefined,
+        gone: () => undefined,
       },
     );
     await journal.start(0);
