@@ -11,6 +11,7 @@ import type { VolatileRecord } from "./journal.ts";
 import type { Batch } from "./journal-reader.ts";
 import type { Entry } from "./journal-segments.ts";
 import { type CloudEvent, eventOfLine, eventOfVolatile, hashLine, type Sender } from "./record.ts";
+import { Resend, type Resent } from "./resend.ts";
 import { within } from "./within.ts";
 import { wordsOf } from "./words.ts";
 
@@ -84,6 +85,7 @@ export class Outbox {
   #unanswered = 0;
   #volatile: VolatileRecord[] = [];
   #sendingVolatile = false;
+  #resend: Resend | null = null;
   /** Set from a refusal until something is taken again; meanwhile one event goes at a time. */
   #refusal: { why: string; backoffMs: number } | null = null;
   #backoff: Timer | null = null;
@@ -133,6 +135,7 @@ export class Outbox {
 
   disconnected(): void {
     this.#session = null;
+    this.#resend?.end("the connection to the broker ended");
     this.#beginRound();
   }
 
@@ -147,6 +150,27 @@ export class Outbox {
     this.#volatile.push(record);
     if (this.#volatile.length > VOLATILE_EVENTS_MAX) this.#volatile.shift();
     this.#pump();
+  }
+
+  /**
+   * Sends events again that the broker has acknowledged; the others are on their way. Beside what is new, in what that leaves of the
+   * window, and without a word to the cursor.
+   */
+  async resend(fromSeq: number, toSeq: number): Promise<Resent> {
+    const source = this.#source;
+    if (this.#session === null || source === null)
+      return { sent: 0, why: "there is no connection to a broker" };
+    if (this.#resend !== null) return { sent: 0, why: "another resend is under way" };
+    const range = { fromSeq, toSeq: Math.min(toSeq, this.#acknowledgedSeq) };
+    this.#resend = new Resend(
+      range,
+      (from, countMax) => source.entriesFrom(from, countMax),
+      () => this.#pump(),
+    );
+    this.#pump();
+    const resent = await this.#resend.done;
+    this.#resend = null;
+    return resent;
   }
 
   /** Writes the cursor down, if the disk lets it. What is not acknowledged is sent after the next start. */
@@ -187,9 +211,28 @@ export class Outbox {
         : 1;
     while (this.#unanswered < windowMax && this.#inFlight.length < WINDOW_EVENTS_MAX) {
       const entry = this.#ready.shift();
-      if (entry === undefined) return this.#refill(this.#source);
+      if (entry === undefined) {
+        this.#refill(this.#source);
+        break;
+      }
       this.#sendEntry(entry);
     }
+    const isLiveSent = this.#ready.length === 0 && !this.#reading && this.#nextSeq > this.#source.headSeq;
+    while (isLiveSent && this.#unanswered < windowMax && this.#sendAgain());
+  }
+
+  /** Whether there was anything. */
+  #sendAgain(): boolean {
+    const resend = this.#resend;
+    const entry = this.#refusal === null ? resend?.next() : null;
+    if (resend === null || entry === null || entry === undefined) return false;
+    this.#unanswered += 1;
+    this.#world.publish(eventOfLine(entry.line, entry.chain, this.#settings.sender)).then((outcome) => {
+      this.#unanswered -= 1;
+      resend.answered(outcome);
+      this.#pump();
+    });
+    return true;
   }
 
   #sendEntry({ line, chain }: Entry): void {
