@@ -149,6 +149,12 @@ export class Gateway {
     return desk.turnstile;
   }
 
+  /** The turnstile of an access point that has a relay, or null. */
+  turnstileOf(accessPoint: string): Turnstile | null {
+    const desk = this.#accessPoints.get(accessPoint);
+    return desk === undefined || desk.settings.pulseMs === null ? null : desk.turnstile;
+  }
+
   // ---------------------------------------------------------------- the way of a tap
 
   #take(reader: string, reading: Reading, stamp: Stamp): boolean {

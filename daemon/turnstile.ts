@@ -48,9 +48,9 @@ export interface TurnstileRooms {
   notThrough(passing: Step): void;
 }
 
-/** What asked for an opening. `id`: of its event, once that is known. */
+/** What asked for an opening. `id`: of its event, once that is known; of a command its own. */
 export interface Asker {
-  kind: "tap" | "request";
+  kind: "tap" | "request" | "command";
   id: Settlement["id"];
   /** Where its card is from now on, if it goes through; null where there is no card. */
   passing: Step | null;
@@ -158,10 +158,13 @@ export class Turnstile {
 
   /** The line of a grant is on disk, or is not: the relay may move now, or may not. Returns whether it may. */
   settled(ticket: Ticket, asker: Asker, settlement: Settlement): boolean {
-    const { pulseMs, whenJournalFails } = this.#settings;
+    const { pulseMs } = this.#settings;
+    // Who sends a command does not stand in the rain: without a line on disk nobody could tell later who opened.
+    const whenJournalFails = asker.kind === "command" ? "deny" : this.#settings.whenJournalFails;
     const mayOpen = settlement.kind === "synced" || whenJournalFails === "grant";
     if (!mayOpen) {
-      const why = "the journal could not be written, and whenJournalFails is deny";
+      const rule = asker.kind === "command" ? "a command opens nothing then" : "whenJournalFails is deny";
+      const why = `the journal could not be written, and ${rule}`;
       this.#write("withheld", asker, { why });
       this.#notThrough(asker);
     }
@@ -179,6 +182,21 @@ export class Turnstile {
     if (this.#relay === null) this.#relayEnded("failed", "the relay has not been started");
     else this.#relay.pulse(pulseMs);
     return mayOpen;
+  }
+
+  /**
+   * A command to open. `write`: writes it down, before anything moves. Resolves with what became of it: a pulse of its own, the one
+   * that was running, or none, as it could not be written.
+   */
+  async commanded(
+    id: string,
+    write: (facts: Readonly<Record<string, unknown>>) => Promise<Settlement>,
+  ): Promise<"started" | "running" | "withheld"> {
+    const { ticket, riding } = this.granted();
+    const settlement = await write(riding ? { pulse: "running" } : {});
+    const mayOpen = this.settled(ticket, { kind: "command", id, passing: null }, settlement);
+    if (!mayOpen) return "withheld";
+    return this.#pulse?.ticket === ticket || !riding ? "started" : "running";
   }
 
   /** A grant of the run before whose outcome was never written: reported as such, and never pulsed again. */

@@ -53,6 +53,26 @@ describe("grants without an outcome", () => {
     expect(await unknown(passage(null))).toEqual([]);
   });
 
+  test("are commands to open, too, by the command's id, but for those during a pulse", async () => {
+    const command = (id: string, more: object = {}) => ({
+      type: "grindvakt.gateway.v1" as const,
+      data: { event: "command", command: "open", id, accessPoint: "in", ...more },
+    });
+    const outcome = (id: string) => ({
+      type: "grindvakt.passage.v1" as const,
+      data: { event: "opened", accessPoint: "in", command: id },
+    });
+    expect(await unknown(command("c-1"), outcome("c-1"), command("c-2"))).toEqual([
+      { accessPoint: "in", kind: "command", id: "c-2" },
+    ]);
+    expect(
+      await unknown(command("c-1", { pulse: "running" }), command("c-2", { command: "refresh" })),
+    ).toEqual([]);
+    expect(await unknown(grant("in"), command("c-1"), passage("gate-07/1"))).toEqual([
+      { accessPoint: "in", kind: "command", id: "c-1" },
+    ]);
+  });
+
   test("are requests to exit, too, but for those during a pulse", async () => {
     const request = (more: object = {}) => ({
       type: "grindvakt.passage.v1" as const,
