@@ -182,7 +182,7 @@ async function fillJournal(dataDir: string, clock: Clock): Promise<void> {
   const journal = new Journal(
     { dir, gateway: "bench", boot: "before", ...settings },
     { clock, files, log: createLog("error") },
-    { synced: nothing, volatile: nothing, failed: nothing, recovered: nothing },
+    { synced: nothing, volatile: nothing, failed: nothing, recovered: nothing, gone: nothing },
   );
   await journal.start(0);
   for (let written = 0; written < EVENTS; written += FILL_EVENTS)
