@@ -27,8 +27,8 @@ const TAPS = 220;
 /** People come so fast that some taps are decided while the wire is broken, some while it is caught up. */
 const TAP_MS_MAX = 8;
 const STRIKES: Readonly<Record<Fault, number>> = {
-  "lost-answer": 8,
-  "half-packet": 8,
+  "lost-answer": 5,
+  "half-packet": 5,
   // The gateway gives these up after ten seconds each.
   silent: 4,
   frozen: 4,

@@ -2,6 +2,7 @@
  * A centre that hears one gateway over a real broker, and what it may rely on: events in sequence, without gaps,
  * the same however often they come, and every message as `docs/asyncapi.yaml` has it.
  */
+import type { IClientOptions } from "mqtt";
 import { type Heard, type Mosquitto, startSubscriber } from "../peers/mosquitto.ts";
 import { loadAsyncApi } from "../unit/asyncapi-document.ts";
 import { until } from "./site.ts";
@@ -35,10 +36,7 @@ export interface Ear {
 }
 
 /** Its session outlives outages, as a centre's does; the broker must be persistent then. */
-export async function listen(
-  broker: Mosquitto,
-  who: { username?: string; password?: string; ca?: Buffer } = {},
-): Promise<Ear> {
+export async function listen(broker: Mosquitto, who: IClientOptions = {}): Promise<Ear> {
   const subscriber = await startSubscriber(broker.url, `${P}/#`, {
     ...who,
     clientId: "centre",

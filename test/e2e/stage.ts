@@ -1,4 +1,5 @@
 /** A gate with everything real around it: broker, reader's line, relay board and a centre that listens; gone after the test. */
+import type { IClientOptions } from "mqtt";
 import { onTestFinished } from "vitest";
 import { type Mosquitto, type MosquittoOptions, startMosquitto } from "../peers/mosquitto.ts";
 import { Pty } from "../peers/pty.ts";
@@ -19,7 +20,7 @@ export interface Stage {
 export async function setStage(
   feedDir: string,
   configure: (configuration: Configuration) => Promise<void> | void = () => undefined,
-  options: MosquittoOptions & { centre?: { username: string; password: string } } = {},
+  options: MosquittoOptions & { centre?: IClientOptions } = {},
 ): Promise<Stage> {
   const broker = await startMosquitto(options);
   onTestFinished(() => broker.dispose());
