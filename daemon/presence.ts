@@ -11,8 +11,8 @@ const DAY_MS = 24 * 3_600_000;
 export const REMEMBERED_MS = 7 * DAY_MS;
 /** Far above what one site sees in that time; the longest unseen are forgotten first. */
 const CARDS_MAX = 100_000;
-/** Passages of one card that may all turn out to have led nowhere; it is at one or two turnstiles at a time. */
-const EARLIER_MAX = 2;
+/** Passages of one card that may all still turn out to have led nowhere; it is at one or two turnstiles at a time. */
+const EARLIER_MAX = 4;
 
 export type Direction = "entry" | "exit";
 
@@ -67,7 +67,8 @@ export class Presence {
 
   passed(passing: Passing): Step {
     const { card } = passing;
-    const before = this.#last.get(card) ?? null;
+    // What was taken back is so for ever: it must not push out what counts.
+    const before = standing(this.#last.get(card));
     const step: Step = { ...passing, before, isTakenBack: false };
     if (before !== null && isOfThePast(passing, before)) return step;
     cutAfter(step, EARLIER_MAX);

@@ -13,7 +13,7 @@ import type { SimClockOptions } from "./clock.ts";
 import type { CrashPolicy } from "./disk-nodes.ts";
 import { linesIn } from "./journal-eye.ts";
 import { Judge } from "./judge.ts";
-import { passageFault } from "./passages.ts";
+import { onSite, passageFault } from "./passages.ts";
 import { SimRandom } from "./random.ts";
 import {
   ACCESS_POINTS,
@@ -57,6 +57,9 @@ export class SimGate {
   readonly #site = new SiteChanges();
   /** Pulses that somebody has made up his mind about, by access point. */
   readonly #passedBy = new Map<string, number>();
+  /** Starts after which the roll call was held against the journal. */
+  presences = 0;
+  #tapsOfLife = 0;
   /** What happened in a callback of the gateway, which must not throw there. */
   #fault: Violation | null = null;
 
@@ -97,6 +100,7 @@ export class SimGate {
     this.#house = null;
     this.#site.lifeEnded();
     this.judge.lifeBegins(boot);
+    this.#tapsOfLife = 0;
     const house = new House(
       settingsOf(boot, this.#options),
       this.#plant(
@@ -108,7 +112,21 @@ export class SimGate {
     house.start().then(() => {
       this.#house = house;
       this.#judged(() => this.judge.lifeHasStarted(house.status().list.revision));
+      this.#judged(() => this.#presenceIsThatOfTheJournal(house));
     });
+  }
+
+  /** After a start, and before anybody taps, who is on the site is what the disk says. */
+  #presenceIsThatOfTheJournal(house: House): void {
+    const { people, complete } = house.presence.rollCall(null);
+    // The roll call forgets in a week, and this journal what was acknowledged.
+    if (!complete || this.#tapsOfLife > 0 || this.#options.forgets === true) return;
+    const lines = [...linesIn(this.world.disk, JOURNAL, "seen").values()];
+    const found = people.map(({ card }) => card).sort();
+    const expected = onSite(lines, GATEWAY);
+    if (found.join() !== expected.join())
+      throw new Violation(`on site are ${found}, and by the journal ${expected}`);
+    this.presences += 1;
   }
 
   /** A machine without a battery for its clock, whose time service answers after a while: it sets the clock, and then vouches for it. */
@@ -186,6 +204,7 @@ export class SimGate {
         }),
       createInput: async (id, use, events) => world.input(`${id} ${use}`).attach(clock, events),
       tapped: ({ accessPoint, decision, reader }) => {
+        this.#tapsOfLife += 1;
         world.note(`tap at ${reader}: ${decision.reason}`);
         this.#site.decided(decision);
         this.#judged(() => this.judge.decided(accessPoint, decision, house().status().list.revision));

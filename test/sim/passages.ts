@@ -1,4 +1,4 @@
-/** What must hold of passages, seen from a whole journal: see daemon/passage.ts. */
+/** What must hold of passages, seen from a whole journal, and who is on the site by it: see daemon/passage.ts and daemon/presence.ts. */
 import type { Line } from "../../daemon/record.ts";
 
 /** `heard`: closings of the access point's passage contact that a gateway was told of. The first fault, in words, or null. */
@@ -34,4 +34,18 @@ export function passageFault(
     if (count > moved) return `${accessPoint}: ${count} have passed, and the contact closed ${moved} times`;
   }
   return null;
+}
+
+/** Cards whose last granted tap that was not taken back was an entry, sorted. */
+export function onSite(lines: readonly Line[], gateway: string): string[] {
+  const taps = new Map<string, { card: unknown; direction: unknown }>();
+  for (const { seq, id = `${gateway}/${seq}`, type, data } of lines) {
+    const { granted, card, direction, event, tap, heldMs } = data;
+    if (type === "grindvakt.tap.v1" && granted === true) taps.set(id, { card, direction });
+    const isTakenBack =
+      event === "not-passed" || event === "withheld" || (event === "failed" && heldMs === 0);
+    if (type === "grindvakt.passage.v1" && isTakenBack) taps.delete(String(tap));
+  }
+  const last = new Map([...taps.values()].map(({ card, direction }) => [String(card), direction]));
+  return [...last].flatMap(([card, direction]) => (direction === "entry" ? [card] : [])).sort();
 }

@@ -97,6 +97,13 @@ test("who did not go through is where they were before, in whatever order that b
   expect(cards(presence, at(3))).toEqual(["a"]);
 });
 
+test("who tries in vain again and again is where they were before", () => {
+  const presence = new Presence();
+  presence.passed(passing("a", "entry", 0));
+  for (let tries = 1; tries < 20; tries += 1) presence.takeBack(presence.passed(passing("a", "exit", tries)));
+  expect(cards(presence, at(20))).toEqual(["a"]);
+});
+
 test("how long ago it was is not claimed to be known by a clock that was not set", () => {
   const before = passing("a", "entry", 0, { monotonicMs: null });
   const presence = new Presence();
