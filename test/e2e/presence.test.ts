@@ -68,6 +68,25 @@ describe("presence", { timeout: 90_000 }, () => {
     expect(ear.faults()).toEqual([]);
   });
 
+  test("passback knows over a kill which way a card last went", async () => {
+    const { line, ear, site } = await setStage(feed.dir, (configuration) => {
+      configuration.accessPoints[0].passback = { mode: "deny" };
+    });
+    const daemon = await (await site.run()).healthy();
+    await line.send(`${CARD}\r\n`);
+    await ear.hearTaps("the tap", ({ length }) => length === 1);
+    await daemon.end("SIGKILL");
+    await (await site.run()).healthy();
+    await line.send(`${CARD}\r\n`);
+    const taps = await ear.hearTaps("the tap again", ({ length }) => length === 2);
+    expect(taps.map(({ data }) => data.reason)).toEqual(["granted", "passback"]);
+    // Who forgot to tap out is helped by hand.
+    await site.command("presence", "leave", CARD, "--at", "north-in", "--why", "glömde blippa ut");
+    await line.send(`${CARD}\r\n`);
+    const more = await ear.hearTaps("the tap once more", ({ length }) => length === 3);
+    expect(more[2]?.data.reason).toBe("granted");
+  });
+
   test("refuses what cannot be, in words", async () => {
     const site = await makeSite(feed.dir, "none", (configuration) => {
       configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
