@@ -44,6 +44,9 @@ const STOP_MS_MAX = 60_000;
 /** Changes the ports of a life before the house is built on them: how a bug is planted. */
 export type Plant = (ports: HousePorts, machine: Machine) => HousePorts;
 
+/** Noted where the roll call was held against the journal. */
+export const ON_SITE = "on site by the journal";
+
 export class SimGate {
   readonly world: SimWorld;
   readonly centre: SimCentre;
@@ -57,8 +60,6 @@ export class SimGate {
   readonly #site = new SiteChanges();
   /** Pulses that somebody has made up his mind about, by access point. */
   readonly #passedBy = new Map<string, number>();
-  /** Starts after which the roll call was held against the journal. */
-  presences = 0;
   #tapsOfLife = 0;
   /** What happened in a callback of the gateway, which must not throw there. */
   #fault: Violation | null = null;
@@ -126,7 +127,7 @@ export class SimGate {
     const expected = onSite(lines, GATEWAY);
     if (found.join() !== expected.join())
       throw new Violation(`on site are ${found}, and by the journal ${expected}`);
-    this.presences += 1;
+    this.world.note(`${found.length} ${ON_SITE}`);
   }
 
   /** A machine without a battery for its clock, whose time service answers after a while: it sets the clock, and then vouches for it. */
