@@ -105,6 +105,8 @@ async function startHouse(
       createReader,
       createRelay: () => Promise.reject(new Error("the bench has no relay")),
       createInput: () => Promise.reject(new Error("the bench has no contacts")),
+      candidatesOf: () => [],
+      commandReader: null,
       tapped: ({ reader, decision }) => {
         if (reader === "r0" && decision.card !== null) decided(decision.card);
       },

@@ -36,6 +36,8 @@ export async function startBenchHouse(
     },
     createRelay: async (_id, events) => handRelay(hands, events),
     createInput: () => Promise.reject(new Error("the bench has no contacts")),
+    candidatesOf: () => [],
+    commandReader: null,
     tapped: () => undefined,
   });
   await house.start();
@@ -95,6 +97,7 @@ export function benchHouse(dataDir: string, root: string, readers: readonly stri
     machine: { boot: null, uptimeMs: 0 },
     dataDir,
     prefix: "grindvakt",
+    commands: [],
     accessPoints: [
       {
         id: "in",

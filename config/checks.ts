@@ -152,9 +152,8 @@ function mqttWarnings(mqtt: MqttOptions): Complaint[] {
 }
 
 /** Words that are taken, and nothing in this version acts on. */
-function notYet({ commands, homeAssistant }: MqttOptions): Complaint[] {
+function notYet({ homeAssistant }: MqttOptions): Complaint[] {
   return [
-    ...(commands.length > 0 ? [fault("/mqtt/commands", "is not in this version: no command is taken")] : []),
     ...(homeAssistant ? [fault("/mqtt/homeAssistant", "is not in this version: nothing is announced")] : []),
   ];
 }

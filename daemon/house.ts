@@ -4,21 +4,26 @@
  */
 import { join } from "node:path";
 import type { Observer, Reader, Reading } from "../drivers/driver.ts";
-import type { Broker, Clock, FeedSource, Files, Log, Message, Random } from "../drivers/ports.ts";
+import type { Broker, FeedSource, Message, Random } from "../drivers/ports.ts";
 import type { BuildIndex } from "../sync/build.ts";
 import { createFeed } from "../sync/feed.ts";
 import type { Cut } from "../sync/index-cuts.ts";
 import { createSync, type Sync } from "../sync/sync.ts";
 import { revisionOf } from "./announcement.ts";
 import { ClockWatch } from "./clock-watch.ts";
+import type { CommandDesk } from "./command-desk.ts";
+import { type CommandPorts, createCommandDesk } from "./command-rooms.ts";
+import type { CommandName } from "./command-schema.ts";
 import { type DevicePorts, Devices } from "./devices.ts";
 import { type AccessPointSettings, Gateway, type TapView } from "./gateway.ts";
-import { Journal, type JournalSettings } from "./journal.ts";
+import { createJournal } from "./house-journal.ts";
+import type { Journal, JournalSettings } from "./journal.ts";
 import { readEntries } from "./journal-reader.ts";
 import type { Recovery } from "./journal-recovery.ts";
 import type { Entry } from "./journal-segments.ts";
 import { type LookupAnswer, lookup, searchFor } from "./lookup.ts";
 import { Outbox } from "./outbox.ts";
+import { Post } from "./post.ts";
 import { Presence } from "./presence.ts";
 import { PresenceDesk } from "./presence-desk.ts";
 import { Replay } from "./presence-replay.ts";
@@ -51,6 +56,8 @@ export interface HouseSettings {
   dataDir: string;
   /** What all topics begin with. */
   prefix: string;
+  /** Those that are taken from the broker. */
+  commands: readonly CommandName[];
   accessPoints: readonly AccessPointSettings[];
   cards: {
     /** What the feed's announcements are called. */
@@ -67,11 +74,8 @@ export interface HouseSettings {
   journal: { keepDays: number; maxBytes: number };
 }
 
-export interface HousePorts extends DevicePorts {
-  clock: Clock;
+export interface HousePorts extends DevicePorts, CommandPorts {
   random: Random;
-  files: Files;
-  log: Log;
   feed: FeedSource;
   build: BuildIndex;
   /** Null: no broker is configured, and events stay in the journal. */
@@ -87,6 +91,7 @@ export function pathsOf(dataDir: string) {
     cursor: join(dataDir, "outbox.json"),
     cards: join(dataDir, "cards"),
     siteList: join(dataDir, "site-list.json"),
+    commandIds: join(dataDir, "command-ids.json"),
     tokenKey: join(dataDir, "token.key"),
     control: join(dataDir, "control.sock"),
   };
@@ -117,6 +122,9 @@ export class House {
   readonly #sender: Sender;
   readonly #since: string;
   readonly #uplink: Uplink;
+  readonly #post: Post;
+  /** Null where no command is taken. */
+  readonly #commands: CommandDesk | null;
   readonly #gateway: Gateway;
   readonly #journal: Journal;
   readonly #outbox: Outbox;
@@ -139,12 +147,13 @@ export class House {
     this.#since = new Date(clock.wallMs()).toISOString();
     this.#topics = topicsOf({ prefix, site, gateway, feed: cards.name });
     const offline = offlineMessage(this.#topics, version, boot);
-    this.#uplink = new Uplink(ports.createBroker(offline, [this.#topics.announcement]), offline, ports);
-    this.#report = createReport(
-      this.#topics,
-      { clock, publish: (message) => this.#uplink.publish(message) },
-      () => this.status(),
+    const subscriptions = [this.#topics.announcement, ...settings.commands.map(this.#topics.command)];
+    this.#uplink = new Uplink(ports.createBroker(offline, subscriptions), offline, ports);
+    this.#post = new Post((message) => this.#uplink.publish(message));
+    this.#report = createReport(this.#topics, { clock, publish: (message) => this.#post.send(message) }, () =>
+      this.status(),
     );
+    const changed = (): void => this.#report.changed();
     this.#outbox = new Outbox(
       { cursorPath: this.#paths.cursor, sender: this.#sender },
       {
@@ -154,9 +163,12 @@ export class House {
         log,
         publish: (event) => this.#uplink.publish(eventMessage(this.#topics, event)),
       },
-      () => this.#report.changed(),
+      changed,
     );
-    this.#journal = this.#createJournal();
+    this.#journal = createJournal(journalSettings(settings), ports, {
+      outbox: this.#outbox,
+      note: (event, data) => void this.#gateway.note(event, data),
+    });
     this.#scribe = new Scribe(boot, clock, (draft) => this.#journal.append(draft));
     this.#site = new SiteDesk(
       { path: this.#paths.siteList, timeZone: settings.timeZone },
@@ -166,7 +178,7 @@ export class House {
     this.#presence = new PresenceDesk(settings, {
       presence,
       scribe: this.#scribe,
-      changed: () => this.#report.changed(),
+      changed,
     });
     this.#gateway = new Gateway(
       { ...settings, admit: cards.admit, whenStale: cards.whenStale },
@@ -177,7 +189,7 @@ export class House {
         site: this.#site,
         presence,
         hashToken: (uid) => hashToken(this.#tokenKey, uid),
-        changed: () => this.#report.changed(),
+        changed,
         tapped: ports.tapped,
       },
     );
@@ -189,6 +201,22 @@ export class House {
       { ...cards, dir: this.#paths.cards },
       { clock, random, files, log, feed, build: ports.build },
       this.#gateway.listEvents,
+    );
+    this.#commands = createCommandDesk(
+      { names: settings.commands, topics: this.#topics, idsPath: this.#paths.commandIds },
+      ports,
+      {
+        gateway: this.#gateway,
+        outbox: this.#outbox,
+        devices: this.#devices,
+        post: this.#post,
+        refresh: () => this.refresh(),
+        list: () => this.status().list,
+        changeSiteList: (request) => this.changeSiteList(request),
+        desk: this,
+        hashToken: (uid) => hashToken(this.#tokenKey, uid),
+        changed,
+      },
     );
   }
 
@@ -212,6 +240,7 @@ export class House {
     );
     await this.#devices.startReaders();
     this.#presence.readBack(this.#ports, this.#paths.journal, this.#journal.headSeq);
+    await this.#commands?.open(this.#scribe.floorMs);
     this.#outbox.start(this.#journal);
     this.#uplink.start({
       up: (session) => {
@@ -221,16 +250,20 @@ export class House {
       down: () => {
         this.#outbox.disconnected();
         this.#report.disconnected();
+        this.#commands?.disconnected();
       },
-      received: ({ topic, payload }) => {
-        if (topic === this.#topics.announcement) this.#sync.refreshSoon(revisionOf(payload));
+      received: (message) => {
+        if (this.#commands?.received(message) === true) return;
+        if (message.topic === this.#topics.announcement) this.#sync.refreshSoon(revisionOf(message.payload));
       },
+      subscribed: (topic, why) => this.#commands?.subscribed(topic, why),
     });
   }
 
   /** Safe after a `start` that failed, too. Resolves when every relay is released and what is known is written down. */
   async stop(): Promise<void> {
     this.#clockWatch.stop();
+    await this.#commands?.stop();
     await this.#devices.stop();
     await this.#presence.stop();
     await this.#sync.stop();
@@ -259,6 +292,7 @@ export class House {
       relays: this.#gateway.relayStates(),
       inputs: this.#gateway.inputStates(),
       accessPoints: accessPoints.map(({ id, direction, readers }) => ({ id, direction, readers })),
+      commands: this.#commands?.states() ?? {},
       outbox: this.#outbox.state,
       journal: { ...this.#journal.fill, state: this.#journal.state, headSeq: this.#journal.headSeq },
       broker: this.#uplink.status,
@@ -324,30 +358,6 @@ export class House {
   }
 
   // ---------------------------------------------------------------- joints
-
-  #createJournal(): Journal {
-    const { clock, files, log } = this.#ports;
-    return new Journal(
-      journalSettings(this.#settings),
-      { clock, files, log },
-      {
-        synced: (entries) => this.#outbox.synced(entries),
-        volatile: (record) => this.#outbox.volatile(record),
-        failed: (why) => {
-          log.error("the journal cannot be written", { why });
-          this.#gateway.note("journal-failed", { why });
-        },
-        recovered: (lostRecords) => {
-          log.warn("the journal is written again", { lostRecords });
-          this.#gateway.note("journal-recovered", { lostRecords });
-        },
-        gone: (sequences) => {
-          log.error("somebody took journal segments away", sequences);
-          this.#gateway.note("journal-gone", sequences);
-        },
-      },
-    );
-  }
 
   /** What the run before left behind, for the event that says this one has started. */
   async #recover(): Promise<Partial<Recovery>> {

@@ -1,10 +1,10 @@
 /**
- * What a tap could be, which of it the list knows, and the `reads` to write. For a technician at this machine only: what is
- * found here holds tokens, and is neither written down nor logged.
+ * What a tap could be, which of it the list knows, and the `reads` to write. For a technician at this machine, or, with tokens by
+ * another name, elsewhere: what is found here may hold tokens, and is neither written down nor logged.
  */
 import type { Reading, Sight, Stamp } from "../drivers/driver.ts";
 import type { Clock, Timer } from "../drivers/ports.ts";
-import type { LookupAnswer, LookupDesk } from "./lookup.ts";
+import type { LookupDesk } from "./lookup.ts";
 import { type SightLine, sightLine } from "./sights.ts";
 
 /** Presentations that wait to be looked up: nobody taps faster than that, and a flooding cable must not be remembered. */
@@ -13,7 +13,7 @@ const WAITING_MAX = 8;
 /** One way to read a tap. `setting`: what would be written behind `reads:`; null where the driver has no such key. */
 export interface Way {
   setting: string | null;
-  /** `BB-2611-000001`, or a UID in hex with what is left of it. */
+  /** `BB-2611-000001`, or a UID, as `nameToken` names it, with what is left of it. */
   shows: string;
   /** Of the list; null where it knows nobody, or more than one. */
   card: string | null;
@@ -25,17 +25,25 @@ export interface Candidate {
   reading: Extract<Reading, { kind: "credential" }>;
 }
 
-export function wayOf({ reads, reading }: Candidate, lookup: (reading: Reading) => LookupAnswer): Way {
+export function wayOf(
+  { reads, reading }: Candidate,
+  { desk, nameToken }: { desk: Pick<LookupDesk, "lookup">; nameToken(uid: string): string },
+): Way {
   const { credential } = reading;
-  const answer = lookup(reading);
+  const answer = desk.lookup(reading);
   const cut =
     credential.kind === "token" && credential.part !== "whole" ? `, the ${credential.part} bytes` : "";
   return {
     setting: reads === null ? null : settingOf(reads),
-    shows: credential.kind === "number" ? credential.number : `uid:${credential.uid}${cut}`,
+    shows: credential.kind === "number" ? credential.number : `${nameToken(credential.uid)}${cut}`,
     card: answer.status === null ? null : answer.card,
     reason: answer.reason,
   };
+}
+
+/** A UID as it is: for eyes at this machine. */
+export function inClear(uid: string): string {
+  return `uid:${uid}`;
 }
 
 /** YAML's flow style, as a person would write it: keys that have their default are left out. */
@@ -81,6 +89,8 @@ export interface IdentifierRooms {
   clock: Clock;
   desk: LookupDesk;
   candidatesOf(sight: Sight): readonly Candidate[];
+  /** What stands for a UID where the ways are shown: itself only on this machine. */
+  nameToken(uid: string): string;
 }
 
 /**
@@ -112,7 +122,7 @@ export class Identifier {
         search ??= this.#rooms.desk.search(candidate.reading);
         if (search !== null && search.next().done !== true) return;
         search = null;
-        ways.push(wayOf(candidate, (reading) => this.#rooms.desk.lookup(reading)));
+        ways.push(wayOf(candidate, this.#rooms));
         return;
       }
       this.#waiting.shift();

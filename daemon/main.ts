@@ -18,7 +18,7 @@ import type { Console } from "./console/console.ts";
 import { type ControlMethods, type ControlServer, type ControlStreams, serveControl } from "./control.ts";
 import type { TapView } from "./gateway.ts";
 import { House, type HousePorts, type HouseSettings, pathsOf } from "./house.ts";
-import { Identifier } from "./identify.ts";
+import { Identifier, inClear } from "./identify.ts";
 import { claim, ownerOf, strangerWords } from "./journal-owner.ts";
 import { devicesOf } from "./main-devices.ts";
 import { CannotStart, credentialsOf } from "./main-secrets.ts";
@@ -124,6 +124,7 @@ function streamsOf(house: House, { cards }: Configuration, clock: Clock): Contro
       const identifier = new Identifier({
         clock,
         desk: house,
+        nameToken: inClear,
         candidatesOf: (sight) => candidatesOf(sight, cards.issuers),
       });
       const stop = house.watch(String(reader), (sight, stamp) => identifier.take(sight, stamp, send));
@@ -151,6 +152,7 @@ function settingsOf(
     machine,
     dataDir,
     prefix: mqtt?.prefix ?? "grindvakt",
+    commands: mqtt?.commands ?? [],
     accessPoints: accessPoints.map(({ relay, ...accessPoint }) => ({
       ...accessPoint,
       pulseMs: relay?.pulseMs ?? null,
@@ -175,6 +177,8 @@ async function portsOf(
     ...(await devicesOf(configuration, world)),
     feed: await feedOf(configuration, world.files),
     build: buildInWorker,
+    candidatesOf: (sight) => candidatesOf(sight, configuration.cards.issuers),
+    commandReader: await commandReaderOf(configuration),
     createBroker: await brokerOf(configuration, world),
     tapped,
   };
@@ -191,6 +195,13 @@ async function brokerOf(
     ...(await credentialsOf("mqtt", mqtt, world.files)),
   };
   return (will, subscriptions) => createBroker({ ...settings, will, subscriptions }, world);
+}
+
+async function commandReaderOf({ mqtt }: Configuration): Promise<HousePorts["commandReader"]> {
+  if (mqtt === undefined || mqtt.commands.length === 0) return null;
+  // It brings ajv, which a gate that takes no commands spares.
+  const { createCommandReader } = await import("./command-reader.ts");
+  return createCommandReader();
 }
 
 async function feedOf({ cards }: Configuration, files: Files): Promise<FeedSource> {

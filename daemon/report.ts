@@ -4,6 +4,7 @@
  * the latest counts, so nothing is queued.
  */
 import type { Clock, Message, PublishOutcome, Timer } from "../drivers/ports.ts";
+import type { CommandName } from "./command-schema.ts";
 import type { CloudEvent, EventType } from "./record.ts";
 import type { Status } from "./status.ts";
 
@@ -13,10 +14,15 @@ const GLANCE_MS = 10_000;
 
 /** The topics of one gateway. */
 export interface Topics {
+  /** What all of them but the announcement begin with, without the slash. */
+  own: string;
   state: string;
   list: string;
   reader(id: string): string;
   event(type: EventType): string;
+  command(name: CommandName): string;
+  /** Where a command is answered that names no other place. */
+  reply: string;
   /** Where the centre announces a new revision of the feed. */
   announcement: string;
 }
@@ -24,11 +30,14 @@ export interface Topics {
 export function topicsOf(settings: { prefix: string; site: string; gateway: string; feed: string }): Topics {
   const own = `${settings.prefix}/${settings.site}/${settings.gateway}`;
   return {
+    own,
     state: `${own}/state`,
     list: `${own}/state/list`,
     reader: (id) => `${own}/state/readers/${id}`,
     // "grindvakt.tap.v1" goes to ".../tap".
     event: (type) => `${own}/${type.split(".")[1]}`,
+    command: (name) => `${own}/command/${name}`,
+    reply: `${own}/reply`,
     announcement: `${settings.prefix}/feeds/${settings.feed}`,
   };
 }
@@ -122,8 +131,20 @@ export function createReport(
 }
 
 function stateMessages(topics: Topics, status: Status): Message[] {
-  const { version, boot, since, list, siteList, presence, readers, relays, inputs, outbox, journal } = status;
-  const readerStates = Object.entries(readers);
+  const {
+    version,
+    boot,
+    since,
+    list,
+    siteList,
+    presence,
+    readers,
+    relays,
+    inputs,
+    commands,
+    outbox,
+    journal,
+  } = status;
   const state = {
     state: "online",
     version,
@@ -133,9 +154,10 @@ function stateMessages(topics: Topics, status: Status): Message[] {
     list,
     siteList,
     presence,
-    readers: Object.fromEntries(readerStates.map(([id, reader]) => [id, reader.state])),
-    relays: Object.fromEntries(Object.entries(relays).map(([id, relay]) => [id, relay.state])),
+    readers: statesOf(readers),
+    relays: statesOf(relays),
     inputs: Object.fromEntries(Object.entries(inputs).map(([id, contacts]) => [id, statesOf(contacts)])),
+    commands: statesOf(commands),
     journal,
     refused: outbox.refused,
     clockTrusted: status.clockTrusted,
@@ -143,7 +165,7 @@ function stateMessages(topics: Topics, status: Status): Message[] {
   return [
     stateMessage(topics.state, state),
     stateMessage(topics.list, list),
-    ...readerStates.map(([id, reader]) => stateMessage(topics.reader(id), reader)),
+    ...Object.entries(readers).map(([id, reader]) => stateMessage(topics.reader(id), reader)),
   ];
 }
 
@@ -151,6 +173,6 @@ function stateMessage(topic: string, value: unknown): Message {
   return { topic, payload: JSON.stringify(value), retain: true, contentType: "application/json" };
 }
 
-function statesOf(contacts: Readonly<Record<string, { state: string }>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(contacts).map(([use, { state }]) => [use, state]));
+function statesOf(things: Readonly<Record<string, { state: string }>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(things).map(([name, { state }]) => [name, state]));
 }

@@ -4,6 +4,8 @@
 import type { BrokerSession } from "../drivers/ports.ts";
 import type { Freshness } from "../sync/card.ts";
 import type { ListAge, ListInForce } from "../sync/sync.ts";
+import type { CommandState } from "./command.ts";
+import type { CommandName } from "./command-schema.ts";
 import type { InputState, InputUse } from "./contacts.ts";
 import type { JournalFill } from "./journal.ts";
 import type { OutboxState } from "./outbox.ts";
@@ -52,6 +54,8 @@ export interface Status {
   /** By access point, and what they tell; those that are wired. */
   inputs: Record<string, Partial<Record<InputUse, InputState>>>;
   accessPoints: readonly { id: string; direction: "entry" | "exit"; readers: readonly string[] }[];
+  /** Those that are taken from the broker, and whether it lets them be heard. */
+  commands: Partial<Record<CommandName, CommandState>>;
   outbox: OutboxState;
   journal: JournalFill & { state: "well" | "failed"; headSeq: number };
   broker: BrokerStatus;

@@ -18,6 +18,7 @@ export interface UplinkEvents {
   up(session: BrokerSession): void;
   down(): void;
   received(message: Received): void;
+  subscribed(topic: string, why: string | null): void;
 }
 
 export class Uplink {
@@ -38,7 +39,7 @@ export class Uplink {
     return { ...this.#status };
   }
 
-  start({ up, down, received }: UplinkEvents): void {
+  start({ up, down, received, subscribed }: UplinkEvents): void {
     const { log } = this.#world;
     this.#broker?.start({
       up: (session) => {
@@ -54,6 +55,7 @@ export class Uplink {
         down();
       },
       received,
+      subscribed,
     });
   }
 

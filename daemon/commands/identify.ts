@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { candidatesOf } from "../../drivers/candidates.ts";
 import { readCard } from "../../drivers/reads.ts";
-import { type Identified, Identifier, Search, type Way } from "../identify.ts";
+import { type Identified, Identifier, inClear, Search, type Way } from "../identify.ts";
 import type { SightLine } from "../sights.ts";
 import { Exit } from "./exit.ts";
 import { untilStopped, watchReader } from "./reader-watch.ts";
@@ -45,6 +45,7 @@ export function identifyCommand(): Command {
               const identifier = new Identifier({
                 clock: system.clock,
                 desk,
+                nameToken: inClear,
                 candidatesOf: (sight) => candidatesOf(sight, issuers),
               });
               return (sight, stamp) => identifier.take(sight, stamp, (identified) => take(identified, 0));

@@ -31,6 +31,7 @@ export function wellStatus(): Status {
     relays: { "north-in": { state: "up", since: SINCE, why: null } },
     inputs: { "north-in": { passage: { state: "open", since: SINCE, why: null } } },
     accessPoints: [{ id: "north-in", direction: "entry", readers: ["north-in-1"] }],
+    commands: { open: { state: "taken", why: null }, resend: { state: "refused", why: "not authorized" } },
     outbox: { unsent: 3, acknowledgedSeq: 120, refused: null },
     journal: { bytes: 4_096, maxBytes: 2 ** 31, warning: false, state: "well", headSeq: 123 },
     broker: { state: "up", url: "mqtt://127.0.0.1:1883", protocol: "5.0", why: null },

@@ -11,6 +11,9 @@ const NAMES = { prefix: "grindvakt", site: "slussen", gateway: "gate-07" };
 /** What all topics of the gateway begin with. */
 export const P = `${NAMES.prefix}/${NAMES.site}/${NAMES.gateway}`;
 
+/** Topics of states, of somebody's commands and of answers to them. */
+const NO_EVENTS = new RegExp(`^${P}/(state|command|reply)`);
+
 export interface Event {
   id: string;
   type: string;
@@ -49,7 +52,7 @@ export async function listen(broker: Mosquitto, who: IClientOptions = {}): Promi
   await subscriber.client.unsubscribeAsync(`${P}/#`);
   await subscriber.client.subscribeAsync(`${P}/#`, { qos: 1, rap: true });
   const { heard } = subscriber;
-  const events = (): Event[] => firstArrivals(heard.filter(({ topic }) => !topic.startsWith(`${P}/state`)));
+  const events = (): Event[] => firstArrivals(heard.filter(({ topic }) => !NO_EVENTS.test(topic)));
   const taps = (): Event[] => events().filter(({ type }) => type === "grindvakt.tap.v1");
   return {
     heard,

@@ -5,6 +5,7 @@
 
 import { House, type HousePorts } from "../../daemon/house.ts";
 import { verifyJournal } from "../../daemon/journal-proof.ts";
+import { candidatesOf } from "../../drivers/candidates.ts";
 import { createFiles } from "../../drivers/files.ts";
 import { serialReader } from "../../drivers/reader-serial.ts";
 import { buildInPlace } from "../../sync/build.ts";
@@ -179,6 +180,8 @@ export class SimGate {
     return {
       ...machine,
       build: buildInPlace,
+      commandReader: null,
+      candidatesOf: (sight) => candidatesOf(sight, ["BB"]),
       createBroker: (will) => world.broker.attach(clock, will),
       createReader: async (id, events) => {
         if (!LINES.includes(id)) return world.reader(id).attach(clock, events);

@@ -96,6 +96,7 @@ export function settingsOf(boot: string, options: SiteOptions): HouseSettings {
     machine: { boot, uptimeMs: 0 },
     dataDir: DATA,
     prefix: "grindvakt",
+    commands: [],
     accessPoints: ACCESS_POINTS,
     cards: {
       name: "id06",

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { REFUSALS } from "../../daemon/command.ts";
+import { COMMANDS, PAYLOADS } from "../../daemon/command-schema.ts";
 import { ROW_EVENTS_MAX } from "../../daemon/mailbox.ts";
 import { PresenceDesk } from "../../daemon/presence-desk.ts";
 import { REASONS } from "../../daemon/reasons.ts";
@@ -52,16 +54,38 @@ describe("the AsyncAPI document", () => {
   });
 
   test("has every topic of a gateway, and no other", () => {
-    const topics = [TOPICS.state, TOPICS.list, TOPICS.reader("north-in-1"), ...EVENT_TYPES.map(TOPICS.event)];
-    const sent = topics.map((topic) => document.channelOf(topic, NAMES)?.name);
-    const announced = document.channelOf(TOPICS.announcement, NAMES);
-    expect(announced).toMatchObject({ action: "receive", retain: true });
-    expect(new Set([...sent, announced?.name]).size).toBe(topics.length + 1);
-    expect(document.channels.length).toBe(topics.length + 1);
-    for (const topic of [TOPICS.state, TOPICS.list, TOPICS.reader("north-in-1")])
+    const states = [TOPICS.state, TOPICS.list, TOPICS.reader("north-in-1")];
+    const commands = COMMANDS.map(TOPICS.command);
+    const sent = [...states, ...EVENT_TYPES.map(TOPICS.event), TOPICS.reply];
+    const topics = [...sent, ...commands, TOPICS.announcement];
+    expect(new Set(topics.map((topic) => document.channelOf(topic, NAMES)?.name)).size).toBe(topics.length);
+    expect(document.channels.length).toBe(topics.length);
+    for (const topic of states)
       expect(document.channelOf(topic, NAMES)).toMatchObject({ action: "send", retain: true });
+    for (const topic of commands)
+      expect(document.channelOf(topic, NAMES)).toMatchObject({ action: "receive", retain: false });
+    expect(document.channelOf(TOPICS.announcement, NAMES)).toMatchObject({ action: "receive", retain: true });
+    expect(document.channelOf(TOPICS.reply, NAMES)).toMatchObject({ action: "send", retain: false });
     for (const topic of ["grindvakt/slussen/gate-07/other", "grindvakt/slussen/gate-08/tap", "tap"])
       expect(document.channelOf(topic, NAMES)).toBeUndefined();
+  });
+
+  test.each(COMMANDS)("has the program's own schema of the command %s", (name) => {
+    const documented = document.channelOf(TOPICS.command(name), NAMES)?.message.name ?? "";
+    expect(written(document.schema(documented))).toEqual(PAYLOADS[name]);
+  });
+
+  /** A schema as the program has it: whole, and without words. */
+  function written(schema: unknown): unknown {
+    if (typeof schema !== "object" || schema === null) return schema;
+    if (Array.isArray(schema)) return schema.map(written);
+    const { description: _, $ref, ...rest } = schema as Record<string, unknown>;
+    if (typeof $ref === "string") return written(document.schema($ref.slice($ref.lastIndexOf("/") + 1)));
+    return Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, written(value)]));
+  }
+
+  test("has the program's refusals of commands", () => {
+    expect(document.schema("refusal").enum).toEqual([...REFUSALS]);
   });
 
   test("has the program's reasons", () => {

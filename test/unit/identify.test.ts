@@ -1,6 +1,6 @@
 /** From what a reader showed to the setting to write. */
 import { describe, expect, it } from "vitest";
-import { type Identified, Identifier, Search, settingOf, wayOf } from "../../daemon/identify.ts";
+import { type Identified, Identifier, inClear, Search, settingOf, wayOf } from "../../daemon/identify.ts";
 import type { LookupAnswer } from "../../daemon/lookup.ts";
 import { Sights, sightLine } from "../../daemon/sights.ts";
 import { candidatesOf } from "../../drivers/candidates.ts";
@@ -33,7 +33,8 @@ function lookup(reading: Reading): LookupAnswer {
   };
 }
 
-const waysOf = (sight: Sight) => candidatesOf(sight, ["BB"]).map((candidate) => wayOf(candidate, lookup));
+const waysOf = (sight: Sight) =>
+  candidatesOf(sight, ["BB"]).map((candidate) => wayOf(candidate, { desk: { lookup }, nameToken: inClear }));
 const known = (sight: Sight) =>
   waysOf(sight).flatMap(({ setting, card }) => (card === null ? [] : [setting]));
 const text = (given: string): Sight => ({ kind: "text", text: given });
@@ -138,6 +139,7 @@ describe("an identifier", () => {
           return lookup(reading);
         },
       },
+      nameToken: inClear,
       candidatesOf: (sight) => candidatesOf(sight, ["BB"]),
     });
     const take = (sight: Sight) => identifier.take(sight, STAMP, (identified) => told.push(identified));

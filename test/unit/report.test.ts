@@ -24,6 +24,7 @@ function statusOf(more: Partial<Status> = {}): Status {
     presence: { onSite: 0, overdue: 0, complete: true },
     relays: { "north-in": { state: "up", since: SINCE, why: null } },
     inputs: {},
+    commands: {},
     list: listStatus(listOfAll(), { freshness: "fresh", ageSeconds: 35, refreshedAtMs: Date.parse(SINCE) }),
     readers: { "north-in-1": { ...newReaderState(SINCE), state: "up" } },
     accessPoints: [{ id: "north-in", direction: "entry", readers: ["north-in-1"] }],

@@ -1,0 +1,37 @@
+/** The journal as the house has it: its lines go to the outbox, and that it fails is said. */
+import type { Clock, Files, Log } from "../drivers/ports.ts";
+import { Journal, type JournalSettings } from "./journal.ts";
+import type { Outbox } from "./outbox.ts";
+
+export interface JournalRooms {
+  outbox: Outbox;
+  /** Journals and reports something about the gateway itself. */
+  note(event: string, data: Record<string, unknown>): void;
+}
+
+export function createJournal(
+  settings: JournalSettings,
+  { clock, files, log }: { clock: Clock; files: Files; log: Log },
+  { outbox, note }: JournalRooms,
+): Journal {
+  return new Journal(
+    settings,
+    { clock, files, log },
+    {
+      synced: (entries) => outbox.synced(entries),
+      volatile: (record) => outbox.volatile(record),
+      failed: (why) => {
+        log.error("the journal cannot be written", { why });
+        note("journal-failed", { why });
+      },
+      gone: (sequences) => {
+        log.error("somebody took journal segments away", sequences);
+        note("journal-gone", sequences);
+      },
+      recovered: (lostRecords) => {
+        log.warn("the journal is written again", { lostRecords });
+        note("journal-recovered", { lostRecords });
+      },
+    },
+  );
+}
