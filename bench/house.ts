@@ -98,6 +98,7 @@ export function benchHouse(dataDir: string, root: string, readers: readonly stri
     dataDir,
     prefix: "grindvakt",
     commands: [],
+    homeAssistant: false,
     accessPoints: [
       {
         id: "in",

@@ -44,7 +44,7 @@ export function crossCheck(draft: Draft, drivers: Drivers): CrossFindings {
     ],
     warnings: [
       ...(cards === null ? [] : feedWarnings(cards)),
-      ...(mqtt === null ? [] : mqttWarnings(mqtt)),
+      ...(mqtt === null ? [] : openDoors(mqtt)),
       ...(console === null ? [] : consoleWarnings(console)),
       ...passbackWarnings(points),
       ...openLines(readers),
@@ -145,17 +145,6 @@ function feedWarnings(cards: CardsOptions): Complaint[] {
     );
   }
   return warnings;
-}
-
-function mqttWarnings(mqtt: MqttOptions): Complaint[] {
-  return [...openDoors(mqtt), ...notYet(mqtt)];
-}
-
-/** Words that are taken, and nothing in this version acts on. */
-function notYet({ homeAssistant }: MqttOptions): Complaint[] {
-  return [
-    ...(homeAssistant ? [fault("/mqtt/homeAssistant", "is not in this version: nothing is announced")] : []),
-  ];
 }
 
 function openDoors(mqtt: MqttOptions): Complaint[] {

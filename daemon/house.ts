@@ -4,19 +4,18 @@
  */
 import { join } from "node:path";
 import type { Observer, Reader, Reading } from "../drivers/driver.ts";
-import type { Broker, FeedSource, Message, Random } from "../drivers/ports.ts";
-import type { BuildIndex } from "../sync/build.ts";
+import type { Message, PublishOutcome } from "../drivers/ports.ts";
 import { createFeed } from "../sync/feed.ts";
-import type { Cut } from "../sync/index-cuts.ts";
 import { createSync, type Sync } from "../sync/sync.ts";
 import { revisionOf } from "./announcement.ts";
 import { ClockWatch } from "./clock-watch.ts";
 import type { CommandDesk } from "./command-desk.ts";
-import { type CommandPorts, createCommandDesk } from "./command-rooms.ts";
-import type { CommandName } from "./command-schema.ts";
-import { type DevicePorts, Devices } from "./devices.ts";
-import { type AccessPointSettings, Gateway, type TapView } from "./gateway.ts";
+import { createCommandDesk } from "./command-rooms.ts";
+import { Devices } from "./devices.ts";
+import { Gateway } from "./gateway.ts";
+import { HomeAssistant } from "./home-assistant.ts";
 import { createJournal } from "./house-journal.ts";
+import type { HousePorts, HouseSettings } from "./house-ports.ts";
 import type { Journal, JournalSettings } from "./journal.ts";
 import { readEntries } from "./journal-reader.ts";
 import type { Recovery } from "./journal-recovery.ts";
@@ -29,7 +28,15 @@ import { PresenceDesk } from "./presence-desk.ts";
 import { Replay } from "./presence-replay.ts";
 import { recentTaps, type TapPage } from "./recent-taps.ts";
 import type { Line, Sender } from "./record.ts";
-import { createReport, eventMessage, offlineMessage, type Report, type Topics, topicsOf } from "./report.ts";
+import {
+  createReport,
+  eventMessage,
+  offlineMessage,
+  type Report,
+  stateMessages,
+  type Topics,
+  topicsOf,
+} from "./report.ts";
 import { RESUME_LINES, resume } from "./resume.ts";
 import { Scribe } from "./scribe.ts";
 import { type SiteAnswer, SiteDesk, type SiteRequest } from "./site-desk.ts";
@@ -43,46 +50,7 @@ import { wordsOf } from "./words.ts";
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
 const DAY_MS = 24 * 3_600_000;
 
-export interface HouseSettings {
-  gateway: string;
-  site: string;
-  workplaceId: string | null;
-  timeZone: string;
-  version: string;
-  /** Names this run of the process. */
-  boot: string;
-  /** Which start of the machine this run belongs to, and for how long it was up when the run began. */
-  machine: { boot: string | null; uptimeMs: number };
-  dataDir: string;
-  /** What all topics begin with. */
-  prefix: string;
-  /** Those that are taken from the broker. */
-  commands: readonly CommandName[];
-  accessPoints: readonly AccessPointSettings[];
-  cards: {
-    /** What the feed's announcements are called. */
-    name: string;
-    root: string;
-    /** How the site's readers cut chip UIDs. */
-    cuts?: readonly Cut[];
-    refreshSeconds: number;
-    lateAfterMinutes: number;
-    staleAfterHours: number;
-    whenStale: "grant-listed" | "deny";
-    admit: "listed" | "site-allowed";
-  };
-  journal: { keepDays: number; maxBytes: number };
-}
-
-export interface HousePorts extends DevicePorts, CommandPorts {
-  random: Random;
-  feed: FeedSource;
-  build: BuildIndex;
-  /** Null: no broker is configured, and events stay in the journal. */
-  createBroker(will: Message, subscriptions: string[]): Broker | null;
-  /** A tap was decided; for eyes in this process. */
-  tapped(tap: TapView): void;
-}
+export type { HousePorts, HouseSettings };
 
 /** Where everything lies in `dataDir`. */
 export function pathsOf(dataDir: string) {
@@ -92,6 +60,7 @@ export function pathsOf(dataDir: string) {
     cards: join(dataDir, "cards"),
     siteList: join(dataDir, "site-list.json"),
     commandIds: join(dataDir, "command-ids.json"),
+    announced: join(dataDir, "announced.json"),
     tokenKey: join(dataDir, "token.key"),
     control: join(dataDir, "control.sock"),
   };
@@ -123,6 +92,7 @@ export class House {
   readonly #since: string;
   readonly #uplink: Uplink;
   readonly #post: Post;
+  readonly #homeAssistant: HomeAssistant;
   /** Null where no command is taken. */
   readonly #commands: CommandDesk | null;
   readonly #gateway: Gateway;
@@ -150,9 +120,16 @@ export class House {
     const subscriptions = [this.#topics.announcement, ...settings.commands.map(this.#topics.command)];
     this.#uplink = new Uplink(ports.createBroker(offline, subscriptions), offline, ports);
     this.#post = new Post((message) => this.#uplink.publish(message));
-    this.#report = createReport(this.#topics, { clock, publish: (message) => this.#post.send(message) }, () =>
-      this.status(),
+    const publish = (message: Message): Promise<PublishOutcome> => this.#post.send(message);
+    this.#homeAssistant = new HomeAssistant(
+      { ...settings, isOn: settings.homeAssistant, path: this.#paths.announced },
+      this.#topics,
+      { files, log, publish },
     );
+    this.#report = createReport({ clock, publish }, () => [
+      ...stateMessages(this.#topics, this.status()),
+      ...this.#homeAssistant.states(),
+    ]);
     const changed = (): void => this.#report.changed();
     this.#outbox = new Outbox(
       { cursorPath: this.#paths.cursor, sender: this.#sender },
@@ -190,7 +167,10 @@ export class House {
         presence,
         hashToken: (uid) => hashToken(this.#tokenKey, uid),
         changed,
-        tapped: ports.tapped,
+        tapped: (tap) => {
+          this.#homeAssistant.tapped(tap);
+          ports.tapped(tap);
+        },
       },
     );
     // In this event the wall clock and the time since the start stand side by side: a centre can place what came before.
@@ -241,16 +221,19 @@ export class House {
     await this.#devices.startReaders();
     this.#presence.readBack(this.#ports, this.#paths.journal, this.#journal.headSeq);
     await this.#commands?.open(this.#scribe.floorMs);
+    await this.#homeAssistant.start();
     this.#outbox.start(this.#journal);
     this.#uplink.start({
       up: (session) => {
         this.#outbox.connected(session);
         this.#report.connected();
+        this.#homeAssistant.connected();
       },
       down: () => {
         this.#outbox.disconnected();
         this.#report.disconnected();
         this.#commands?.disconnected();
+        this.#homeAssistant.disconnected();
       },
       received: (message) => {
         if (this.#commands?.received(message) === true) return;

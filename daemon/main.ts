@@ -153,6 +153,7 @@ function settingsOf(
     dataDir,
     prefix: mqtt?.prefix ?? "grindvakt",
     commands: mqtt?.commands ?? [],
+    homeAssistant: mqtt?.homeAssistant ?? false,
     accessPoints: accessPoints.map(({ relay, ...accessPoint }) => ({
       ...accessPoint,
       pulseMs: relay?.pulseMs ?? null,

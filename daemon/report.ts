@@ -19,6 +19,8 @@ export interface Topics {
   state: string;
   list: string;
   reader(id: string): string;
+  /** Its last tap, without who it was; only where Home Assistant is told. */
+  accessPoint(id: string): string;
   event(type: EventType): string;
   command(name: CommandName): string;
   /** Where a command is answered that names no other place. */
@@ -34,6 +36,7 @@ export function topicsOf(settings: { prefix: string; site: string; gateway: stri
     state: `${own}/state`,
     list: `${own}/state/list`,
     reader: (id) => `${own}/state/readers/${id}`,
+    accessPoint: (id) => `${own}/state/access-points/${id}`,
     // "grindvakt.tap.v1" goes to ".../tap".
     event: (type) => `${own}/${type.split(".")[1]}`,
     command: (name) => `${own}/command/${name}`,
@@ -66,9 +69,8 @@ export interface Report {
 }
 
 export function createReport(
-  topics: Topics,
   world: { clock: Clock; publish(message: Message): Promise<PublishOutcome> },
-  status: () => Status,
+  messages: () => readonly Message[],
 ): Report {
   const published = new Map<string, string>();
   /** Raised at each connection and its end; a look that began before is over. */
@@ -86,7 +88,7 @@ export function createReport(
     isLooking = true;
     soon = false;
     lastMs = world.clock.monotonicMs();
-    for (const message of stateMessages(topics, status())) {
+    for (const message of messages()) {
       if (published.get(message.topic) === message.payload) continue;
       const outcome = await world.publish(message);
       if (ours !== round) return;
@@ -130,7 +132,8 @@ export function createReport(
   };
 }
 
-function stateMessages(topics: Topics, status: Status): Message[] {
+/** How the gateway is, by topic. */
+export function stateMessages(topics: Topics, status: Status): Message[] {
   const {
     version,
     boot,
@@ -169,7 +172,7 @@ function stateMessages(topics: Topics, status: Status): Message[] {
   ];
 }
 
-function stateMessage(topic: string, value: unknown): Message {
+export function stateMessage(topic: string, value: unknown): Message {
   return { topic, payload: JSON.stringify(value), retain: true, contentType: "application/json" };
 }
 

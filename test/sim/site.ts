@@ -97,6 +97,7 @@ export function settingsOf(boot: string, options: SiteOptions): HouseSettings {
     dataDir: DATA,
     prefix: "grindvakt",
     commands: [],
+    homeAssistant: false,
     accessPoints: ACCESS_POINTS,
     cards: {
       name: "id06",

@@ -54,7 +54,7 @@ describe("the AsyncAPI document", () => {
   });
 
   test("has every topic of a gateway, and no other", () => {
-    const states = [TOPICS.state, TOPICS.list, TOPICS.reader("north-in-1")];
+    const states = [TOPICS.state, TOPICS.list, TOPICS.reader("north-in-1"), TOPICS.accessPoint("north-in")];
     const commands = COMMANDS.map(TOPICS.command);
     const sent = [...states, ...EVENT_TYPES.map(TOPICS.event), TOPICS.reply];
     const topics = [...sent, ...commands, TOPICS.announcement];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { newReaderState } from "../../daemon/reader-state.ts";
-import { createReport, offlineMessage, type Report, topicsOf } from "../../daemon/report.ts";
+import { createReport, offlineMessage, type Report, stateMessages, topicsOf } from "../../daemon/report.ts";
 import { ailment, listStatus, type Status } from "../../daemon/status.ts";
 import type { Message, PublishOutcome } from "../../drivers/ports.ts";
 import { SimClock } from "../sim/clock.ts";
@@ -50,7 +50,7 @@ class ReportBench {
       if (this.answerMs > 0) await new Promise<void>((done) => this.clock.after(this.answerMs, done));
       return this.outcome;
     };
-    this.report = createReport(TOPICS, { clock: this.clock, publish }, () => this.status);
+    this.report = createReport({ clock: this.clock, publish }, () => stateMessages(TOPICS, this.status));
   }
 
   /** What was published since the last look. */
