@@ -3,6 +3,7 @@
  * it at every step against what must hold of it (DESIGN, Proof 1). A seed makes everything; a bug is a seed.
  */
 
+import { createCommandReader } from "../../daemon/command-reader.ts";
 import { House, type HousePorts } from "../../daemon/house.ts";
 import { verifyJournal } from "../../daemon/journal-proof.ts";
 import { candidatesOf } from "../../drivers/candidates.ts";
@@ -11,6 +12,7 @@ import { serialReader } from "../../drivers/reader-serial.ts";
 import { buildInPlace } from "../../sync/build.ts";
 import { SimCentre } from "./centre.ts";
 import type { SimClockOptions } from "./clock.ts";
+import { commandFault, SimCommander } from "./commands.ts";
 import type { CrashPolicy } from "./disk-nodes.ts";
 import { linesIn } from "./journal-eye.ts";
 import { Judge } from "./judge.ts";
@@ -18,6 +20,7 @@ import { onSite, passageFault } from "./passages.ts";
 import { SimRandom } from "./random.ts";
 import {
   ACCESS_POINTS,
+  BASE,
   CARDS,
   CURSOR,
   GATEWAY,
@@ -59,6 +62,7 @@ export class SimGate {
   #house: House | null = null;
   #life = 0;
   readonly #site = new SiteChanges();
+  readonly commander: SimCommander;
   /** Pulses that somebody has made up his mind about, by access point. */
   readonly #passedBy = new Map<string, number>();
   #tapsOfLife = 0;
@@ -77,6 +81,8 @@ export class SimGate {
       opensWithoutJournal: (id) =>
         ACCESS_POINTS.find((accessPoint) => accessPoint.id === id)?.whenJournalFails === "grant",
     });
+    const openable = ACCESS_POINTS.flatMap(({ id, pulseMs }) => (pulseMs === null ? [] : [id]));
+    this.commander = new SimCommander(this.world, BASE, openable);
     // A board that lets go by itself: what it does also after a crash.
     this.world.relay("side").hasOwnTimer = true;
     for (const id of LINES) this.world.line(id);
@@ -180,7 +186,7 @@ export class SimGate {
     return {
       ...machine,
       build: buildInPlace,
-      commandReader: null,
+      commandReader: createCommandReader(),
       candidatesOf: (sight) => candidatesOf(sight, ["BB"]),
       createBroker: (will) => world.broker.attach(clock, will),
       createReader: async (id, events) => {
@@ -238,6 +244,7 @@ export class SimGate {
       }
     }
     this.#pass(random);
+    this.commander.second(random);
     await this.world.advance(1_000);
     this.check();
   }
@@ -247,6 +254,7 @@ export class SimGate {
     if (this.#fault !== null) throw this.#fault;
     if (this.#site.fault !== null) throw new Violation(this.#site.fault);
     this.judge.step();
+    this.commander.check();
     if (this.#house === null) return;
     const { outbox, journal } = this.#house.status();
     this.judge.queues(outbox, journal.headSeq);
@@ -317,6 +325,8 @@ export class SimGate {
     const { nextSeq } = this.judge.delivery;
     if (nextSeq !== headSeq + 1) throw new Violation(`the broker has ${nextSeq - 1} of ${headSeq} events`);
     if (this.#options.forgets === true) return;
+    const twice = commandFault(lines);
+    if (twice !== null) throw new Violation(twice);
     const heard = ACCESS_POINTS.map(({ id }) => [id, this.world.input(`${id} passage`).heard] as const);
     const passage = passageFault(lines, GATEWAY, new Map(heard));
     if (passage !== null) throw new Violation(passage);

@@ -14,7 +14,9 @@ export class Delivery {
   readonly #whatOf = new Map<string, string>();
 
   take(messages: readonly Delivered[]): void {
-    for (const { retain, payload } of messages) if (!retain) this.#event(JSON.parse(payload) as CloudEvent);
+    for (const { topic, retain, payload } of messages) {
+      if (!retain && !topic.endsWith("/reply")) this.#event(JSON.parse(payload) as CloudEvent);
+    }
   }
 
   #event({ id, type, data }: CloudEvent): void {

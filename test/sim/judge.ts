@@ -6,6 +6,7 @@ import type { Decision } from "../../daemon/decide.ts";
 import type { Line } from "../../daemon/record.ts";
 import { STATUSES } from "../../sync/card.ts";
 import type { SimCentre } from "./centre.ts";
+import { isOpenCommand } from "./commands.ts";
 import { JournalEye, linesIn } from "./journal-eye.ts";
 import { Delivery } from "./judge-delivery.ts";
 import type { SimRelay } from "./relay.ts";
@@ -41,6 +42,8 @@ export class Judge {
   /** By access point: taps that were granted, and how many of these and of presses of the button there were at the last pulse. */
   readonly #grants = new Map<string, number>();
   readonly #usedAsks = new Map<string, number>();
+  /** Commands to open that are on the disk. */
+  readonly #commands = new Map<string, number>();
   /** The newest line that was on the disk when a life ended. */
   #promised: Line | null = null;
   /** The newest revision that anything was decided on, over all lives. */
@@ -130,17 +133,22 @@ export class Judge {
 
   #asksOf(accessPoint: string): number {
     const pressed = this.#world.inputs.get(`${accessPoint} request-to-exit`)?.heard ?? 0;
-    return (this.#grants.get(accessPoint) ?? 0) + pressed;
+    return (this.#grants.get(accessPoint) ?? 0) + pressed + (this.#commands.get(accessPoint) ?? 0);
   }
 
   #lookAtJournal(): void {
-    for (const { seq, id, type, data } of this.#eye.look(this.#world.disk)) {
+    for (const line of this.#eye.look(this.#world.disk)) {
+      const { seq, id, type, data } = line;
+      const isCommand = isOpenCommand(line);
       const isOpening =
-        (type === "grindvakt.tap.v1" && data.granted === true) || data.event === "request-to-exit";
+        (type === "grindvakt.tap.v1" && data.granted === true) ||
+        data.event === "request-to-exit" ||
+        isCommand;
       // With an id of its own it was written long after its tap: nothing opened for that.
       if (!isOpening || id !== undefined) continue;
       if ((data.clock as { boot?: unknown } | undefined)?.boot !== this.#boot) continue;
       const accessPoint = String(data.accessPoint);
+      if (isCommand) this.#commands.set(accessPoint, (this.#commands.get(accessPoint) ?? 0) + 1);
       const { usedSeq = 0 } = this.#granted.get(accessPoint) ?? {};
       this.#granted.set(accessPoint, { seq, usedSeq });
     }

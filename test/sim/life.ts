@@ -43,6 +43,9 @@ async function storm(gate: SimGate, random: SimRandom): Promise<void> {
     await world.advance(random.between(100, 3_000));
     if (random.chance(0.3)) gate.bootIn1970(random.between(1_000, 60_000));
     else gate.boot();
+    if (!random.chance(0.5)) continue;
+    await world.advance(3_000);
+    gate.commander.again();
   }
   world.disk.cutAt(Number.POSITIVE_INFINITY);
   world.calm();

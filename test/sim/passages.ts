@@ -1,5 +1,7 @@
 /** What must hold of passages, seen from a whole journal, and who is on the site by it: see daemon/passage.ts and daemon/presence.ts. */
+
 import type { Line } from "../../daemon/record.ts";
+import { isOpenCommand } from "./commands.ts";
 
 /** `heard`: closings of the access point's passage contact that a gateway was told of. The first fault, in words, or null. */
 export function passageFault(
@@ -10,14 +12,16 @@ export function passageFault(
   const openings = new Map<string, string>();
   const answered = new Set<string>();
   const closings = new Map<string, number>();
-  for (const { seq, id = `${gateway}/${seq}`, type, data } of lines) {
+  for (const line of lines) {
+    const { seq, id = `${gateway}/${seq}`, type, data } = line;
     const accessPoint = String(data.accessPoint);
     if (type === "grindvakt.tap.v1" && data.granted === true) openings.set(id, accessPoint);
+    if (isOpenCommand(line)) openings.set(String(data.id), accessPoint);
     if (type !== "grindvakt.passage.v1") continue;
     if (data.event === "request-to-exit") openings.set(id, accessPoint);
     const isPassed = data.event === "passed";
     if (isPassed || data.event === "not-passed") {
-      const opening = data.tap ?? data.request;
+      const opening = data.tap ?? data.request ?? data.command;
       if (typeof opening === "string") {
         if (openings.get(opening) !== accessPoint)
           return `${id}: ${data.event} by ${opening}, which opened nothing here`;

@@ -105,6 +105,16 @@ const siteListNotWritten: Plant = (ports) => ({
   },
 });
 
+const commandIdsNotWritten: Plant = (ports) => ({
+  ...ports,
+  files: {
+    ...ports.files,
+    replace: async (path, content) => {
+      if (!path.includes("/command-ids")) await ports.files.replace(path, content);
+    },
+  },
+});
+
 /** By what they are, and a part of the words in which they must be found out. */
 export const PLANTS: readonly { bug: string; caughtAs: RegExp; options: LiveOptions }[] = [
   {
@@ -153,6 +163,11 @@ export const PLANTS: readonly { bug: string; caughtAs: RegExp; options: LiveOpti
     bug: "site list not written",
     caughtAs: /blocked by the site/,
     options: { plant: siteListNotWritten },
+  },
+  {
+    bug: "ids of commands not written",
+    caughtAs: /command .* twice/,
+    options: { plant: commandIdsNotWritten },
   },
   {
     bug: "contact told of twice",

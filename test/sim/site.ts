@@ -10,6 +10,8 @@ export const JOURNAL = `${DATA}/journal`;
 export const CURSOR = `${DATA}/outbox.json`;
 export const ROOT = "/site/root.json";
 export const GATEWAY = "gate-07";
+/** What its topics begin with. */
+export const BASE = `grindvakt/slussen/${GATEWAY}`;
 export const PULSE_MS = 800;
 const FIRST_NUMBER = 27 * 10_000_000_000 + 2_611_000_001;
 
@@ -21,12 +23,13 @@ export const CARDS: readonly CardRow[] = Array.from({ length: 40 }, (_, index) =
 }));
 
 /** What a file of the gateway belongs to. */
-export type Room = "journal" | "outbox" | "card list" | "site list" | "other";
+export type Room = "journal" | "outbox" | "card list" | "site list" | "commands" | "other";
 
 export function roomOf(path: string): Room {
   if (path.startsWith(JOURNAL)) return "journal";
   if (path.startsWith(CURSOR)) return "outbox";
   if (path.startsWith(`${DATA}/cards`)) return "card list";
+  if (path.startsWith(`${DATA}/command-ids`)) return "commands";
   return path.startsWith(`${DATA}/site-list`) ? "site list" : "other";
 }
 
@@ -96,7 +99,7 @@ export function settingsOf(boot: string, options: SiteOptions): HouseSettings {
     machine: { boot, uptimeMs: 0 },
     dataDir: DATA,
     prefix: "grindvakt",
-    commands: [],
+    commands: ["open", "refresh", "identify", "resend"],
     homeAssistant: false,
     accessPoints: ACCESS_POINTS,
     cards: {
