@@ -8,6 +8,7 @@ import type { Configuration } from "../../config/schema.ts";
 import { type BrokerTls, dial, parseDoor } from "../../drivers/broker-dial.ts";
 import { type Visit, type VisitSettings, visitBroker } from "../../drivers/broker-visit.ts";
 import type { System } from "../../drivers/system.ts";
+import type { CommandName } from "../command-schema.ts";
 import { judge } from "../doctor/certificates.ts";
 import { type Finding, findings } from "../doctor/finding.ts";
 import { eventOfVolatile } from "../record.ts";
@@ -49,6 +50,7 @@ async function lookAtDoor(
   const visited = await visitBroker({ url, clientId, ...credentials }, system.clock, async (visit) => [
     ok(url, `lets ${gateway.id} in, with MQTT ${visit.protocol}`),
     ...(await lookAtSubscription(url, visit, topics)),
+    ...(await lookAtCommands(url, visit, topics, mqtt?.commands ?? [])),
     await lookAtPublishing(url, visit, topics, gateway, system),
   ]);
   if (visited.kind === "visited") return visited.result;
@@ -60,6 +62,21 @@ async function lookAtSubscription(url: string, visit: Visit, topics: Topics): Pr
   if (why === null) return [];
   const todo = `give this gateway the right to read ${topics.announcement}: without it new lists come at the next refresh only`;
   return [warning(url, `may not hear of new lists: ${why}`, todo)];
+}
+
+async function lookAtCommands(
+  url: string,
+  visit: Visit,
+  topics: Topics,
+  commands: readonly CommandName[],
+): Promise<Finding[]> {
+  const found: Finding[] = [];
+  for (const topic of commands.map(topics.command)) {
+    const why = await visit.subscribe([topic], () => undefined);
+    const todo = `give this gateway the right to read ${topic}, or take it out of mqtt.commands`;
+    if (why !== null) found.push(warning(url, `may not hear commands on ${topic}: ${why}`, todo));
+  }
+  return found;
 }
 
 async function lookAtPublishing(

@@ -1,8 +1,12 @@
 /** Commands over a real broker, by the built program, to a real line's relay board. */
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { IClientPublishOptions } from "mqtt";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import type { Mosquitto } from "../peers/mosquitto.ts";
+import { startEmbeddedBroker } from "../../drivers/broker-embedded.ts";
 import { startSubscriber } from "../peers/mosquitto.ts";
 import { P } from "./ear.ts";
 import { CARDS, type Configuration, makeFeedDir, relayCommands, relayTold, until } from "./site.ts";
@@ -19,8 +23,8 @@ const ALL = ["open", "refresh", "identify", "site-block", "site-unblock", "resen
 type Answer = Configuration;
 
 /** Somebody at the centre, who asks and is answered. */
-async function makeCentre(broker: Mosquitto) {
-  const subscriber = await startSubscriber(broker.url, ["centre/answers", `${P}/reply`]);
+async function makeCentre({ url }: { url: string }, protocolVersion: 4 | 5 = 5) {
+  const subscriber = await startSubscriber(url, ["centre/answers", `${P}/reply`], { protocolVersion });
   onTestFinished(() => subscriber.stop());
   const send = async (
     name: string,
@@ -31,7 +35,7 @@ async function makeCentre(broker: Mosquitto) {
     await subscriber.client.publishAsync(`${P}/command/${name}`, text, {
       qos: 1,
       ...options,
-      properties: { contentType: "application/json", ...properties },
+      ...(protocolVersion === 4 ? {} : { properties: { contentType: "application/json", ...properties } }),
     });
   };
   const answers = (): Answer[] => subscriber.heard.map(({ payload }) => JSON.parse(payload) as Answer);
@@ -188,4 +192,74 @@ describe("a gateway that takes commands", () => {
     });
     expect(opened(relayCommands(board))).toBe(1);
   });
+
+  test("says which of its commands the broker does not let it hear, and takes the others", {
+    timeout: 90_000,
+  }, async () => {
+    const dir = await mkdtemp(join(tmpdir(), "grindvakt-acl-"));
+    onTestFinished(() => rm(dir, { recursive: true, force: true }));
+    const rights = join(dir, "rights.json");
+    await writeFile(rights, JSON.stringify(DENYING_OPEN));
+    const lines = [`plugin ${await dynamicSecurity()}`, `plugin_opt_config_file ${rights}`];
+    const { broker, ear, site } = await setStage(
+      feed.dir,
+      (configuration) => {
+        configuration.mqtt.commands = ["open", "refresh"];
+      },
+      { lines },
+    );
+    const daemon = await (await site.run()).healthy();
+    await ear.hear("state", ({ commands }) => commands?.open === "refused" && commands.refresh === "taken");
+    expect((await daemon.status()).commands).toEqual({
+      open: { state: "refused", why: "not authorized" },
+      refresh: { state: "taken", why: null },
+    });
+    const centre = await makeCentre(broker);
+    expect(await centre.ask("refresh")).toMatchObject({ ok: true });
+    const doctor = await site.command("doctor");
+    expect(doctor.stdout).toMatch(/may not hear commands on \S+\/command\/open/);
+  });
+
+  test("of a broker without MQTT 5 are answered on the reply topic", { timeout: 90_000 }, async () => {
+    const { broker, board, site } = await setStage(feed.dir, (configuration) => {
+      configuration.mqtt.commands = ["open"];
+    });
+    const embedded = await startEmbeddedBroker();
+    onTestFinished(() => embedded.stop());
+    await writeFile(site.file, (await readFile(site.file, "utf8")).replace(broker.url, embedded.url));
+    const daemon = await (await site.run()).healthy();
+    await daemon.become("it is connected", ({ commands }) => commands.open?.state === "taken");
+    expect((await daemon.status()).broker.protocol).toBe("3.1.1");
+    const centre = await makeCentre(embedded, 4);
+    const answer = await centre.ask("open", { accessPoint: "north-in" });
+    expect(answer).toMatchObject({ ok: true, pulse: "started" });
+    await relayTold(board, "one pulse", (commands) => opened(commands) === 1);
+  });
 });
+
+/** Everybody may do everything but hear `open`; by mosquitto's own plugin, as its `acl_file` refuses no subscription. */
+const DENYING_OPEN = {
+  defaultACLAccess: {
+    publishClientSend: true,
+    publishClientReceive: true,
+    subscribe: true,
+    unsubscribe: true,
+  },
+  anonymousGroup: "everybody",
+  groups: [{ groupname: "everybody", roles: [{ rolename: "deaf" }] }],
+  roles: [
+    {
+      rolename: "deaf",
+      acls: [{ acltype: "subscribeLiteral", topic: `${P}/command/open`, priority: 1, allow: false }],
+    },
+  ],
+};
+
+/** Where Debian has put the plugin; each architecture has a directory of its own. */
+async function dynamicSecurity(): Promise<string> {
+  for (const directory of await readdir("/usr/lib")) {
+    const path = join("/usr/lib", directory, "mosquitto_dynamic_security.so");
+    if (existsSync(path)) return path;
+  }
+  throw new Error("mosquitto's dynamic security plugin is not installed: apt-get install mosquitto");
+}
