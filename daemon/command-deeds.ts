@@ -65,9 +65,11 @@ export class CommandDeeds {
   }
 
   #open({ id, asked }: Of<"open">): Deed {
-    const turnstile = this.#rooms.turnstileOf(asked.accessPoint);
+    const { accessPoint } = asked;
+    const turnstile = this.#rooms.turnstileOf(accessPoint);
     return {
-      fault: turnstile === null ? `there is no access point ${asked.accessPoint} with a relay` : null,
+      fault:
+        turnstile === null ? `there is no access point ${accessPoint} with a relay` : downFault(turnstile),
       carryOut: async (writeDown) => {
         const pulse = (await turnstile?.commanded(id, writeDown)) ?? "withheld";
         return pulse === "withheld" ? NOT_WRITTEN : { kind: "done", facts: { pulse } };
@@ -127,6 +129,11 @@ export class CommandDeeds {
       this.#endIdentify = fail;
     });
   }
+}
+
+/** Nobody is told that a gate opens whose relay is known not to move. */
+function downFault({ relayState }: Turnstile): string | null {
+  return relayState?.state === "down" ? `its relay is down: ${relayState.why}` : null;
 }
 
 /** A deed that begins when it is written down. */

@@ -157,6 +157,7 @@ export class CommandDesk {
     if (deed.fault !== null) return { kind: "refused", reason: "impossible", why: deed.fault };
     const taken = await this.#ids.take(id, expiresMs);
     if (taken !== "taken") return { kind: "refused", ...NOT_TAKEN[taken] };
+    this.#log.info("command taken", { command: command.name, id });
     // The disk may have taken its time.
     if (this.#clock.wallMs() >= expiresMs)
       return { kind: "refused", reason: "expired", why: "it expired while its id was being written down" };
@@ -206,7 +207,10 @@ export class CommandDesk {
 }
 
 const NOT_TAKEN: Record<Exclude<Taken, "taken">, { reason: Refusal; why: string }> = {
-  repeated: { reason: "repeated", why: "this id has been taken already; each command has one of its own" },
+  repeated: {
+    reason: "repeated",
+    why: "this id has been taken already, or may have been: each command has one of its own",
+  },
   full: { reason: "too-many", why: "more commands have not expired yet than a gateway remembers" },
   "not-written": { reason: "not-written", why: "its id could not be written down" },
 };
