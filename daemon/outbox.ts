@@ -161,12 +161,7 @@ export class Outbox {
     if (this.#session === null || source === null)
       return { sent: 0, why: "there is no connection to a broker" };
     if (this.#resend !== null) return { sent: 0, why: "another resend is under way" };
-    const range = { fromSeq, toSeq: Math.min(toSeq, this.#acknowledgedSeq) };
-    this.#resend = new Resend(
-      range,
-      (from, countMax) => source.entriesFrom(from, countMax),
-      () => this.#pump(),
-    );
+    this.#resend = new Resend(fromSeq, Math.min(toSeq, this.#acknowledgedSeq), source, () => this.#pump());
     this.#pump();
     const resent = await this.#resend.done;
     this.#resend = null;
@@ -196,7 +191,7 @@ export class Outbox {
 
   #pump(): void {
     const { headSeq, isWriting } = this.#source ?? { headSeq: 0, isWriting: false };
-    const isBacklog = headSeq - this.#nextSeq >= WINDOW_EVENTS_MAX;
+    const isBacklog = headSeq - this.#nextSeq >= WINDOW_EVENTS_MAX || this.#resend !== null;
     if (isBacklog && isWriting) this.#giveWay ??= this.#world.clock.after(GIVE_WAY_MS, () => this.#sendOn());
     else this.#sendOn();
   }
@@ -224,8 +219,8 @@ export class Outbox {
   /** Whether there was anything. */
   #sendAgain(): boolean {
     const resend = this.#resend;
-    const entry = this.#refusal === null ? resend?.next() : null;
-    if (resend === null || entry === null || entry === undefined) return false;
+    const entry = this.#refusal === null ? (resend?.next() ?? null) : null;
+    if (resend === null || entry === null) return false;
     this.#unanswered += 1;
     this.#world.publish(eventOfLine(entry.line, entry.chain, this.#settings.sender)).then((outcome) => {
       this.#unanswered -= 1;

@@ -10,6 +10,10 @@ import { wordsOf } from "./words.ts";
 /** Lines read at once. */
 const LINES_MAX = 128;
 
+export interface ResendSource {
+  entriesFrom(fromSeq: number, countMax: number): Promise<Batch>;
+}
+
 /** `sent`: how many the broker took. `why`: not all that are left of them; null: all. */
 export interface Resent {
   sent: number;
@@ -19,7 +23,7 @@ export interface Resent {
 export class Resend {
   /** Never rejects. */
   readonly done: Promise<Resent>;
-  readonly #read: (fromSeq: number, countMax: number) => Promise<Batch>;
+  readonly #source: ResendSource;
   readonly #toSeq: number;
   readonly #ready: () => void;
   #nextSeq: number;
@@ -31,14 +35,10 @@ export class Resend {
   #tell: (resent: Resent) => void = () => undefined;
 
   /** `ready`: there is something to be sent again. */
-  constructor(
-    range: { fromSeq: number; toSeq: number },
-    read: (fromSeq: number, countMax: number) => Promise<Batch>,
-    ready: () => void,
-  ) {
-    this.#nextSeq = range.fromSeq;
-    this.#toSeq = range.toSeq;
-    this.#read = read;
+  constructor(fromSeq: number, toSeq: number, source: ResendSource, ready: () => void) {
+    this.#nextSeq = fromSeq;
+    this.#toSeq = toSeq;
+    this.#source = source;
     this.#ready = ready;
     this.done = new Promise((tell) => {
       this.#tell = tell;
@@ -74,7 +74,7 @@ export class Resend {
     if (this.#reading || this.#isOver) return;
     if (this.#nextSeq > this.#toSeq) return this.#endIfAll();
     this.#reading = true;
-    this.#read(this.#nextSeq, Math.min(LINES_MAX, this.#toSeq - this.#nextSeq + 1)).then(
+    this.#source.entriesFrom(this.#nextSeq, Math.min(LINES_MAX, this.#toSeq - this.#nextSeq + 1)).then(
       ({ entries, throughSeq }) => {
         this.#reading = false;
         if (this.#isOver) return;
