@@ -14,6 +14,7 @@ import {
 } from "./command.ts";
 import { CommandIds, type Taken } from "./command-ids.ts";
 import type { CommandName } from "./command-schema.ts";
+import { DISCOVERY_PREFIX } from "./home-assistant-entities.ts";
 import type { Settlement } from "./journal.ts";
 import { createNoise, type Noise } from "./noise.ts";
 import type { Topics } from "./report.ts";
@@ -232,5 +233,6 @@ function isAnswerable(
   if (topic === undefined || topic === "" || Buffer.byteLength(topic) > RESPONSE_TOPIC_BYTES_MAX)
     return false;
   if (/[+#\0]/.test(topic) || topic.startsWith("$") || topic.split("/").includes("command")) return false;
+  if (topic.startsWith(`${DISCOVERY_PREFIX}/`)) return false;
   return !topic.startsWith(`${own}/`) || topic === reply || topic.startsWith(`${reply}/`);
 }

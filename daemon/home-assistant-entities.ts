@@ -7,7 +7,7 @@ import { REASONS } from "./reasons.ts";
 import type { Topics } from "./report.ts";
 
 /** Home Assistant's own default; a site that has changed it there changes it back. */
-const DISCOVERY_PREFIX = "homeassistant";
+export const DISCOVERY_PREFIX = "homeassistant";
 
 export interface AnnouncedSite {
   gateway: string;

@@ -212,6 +212,7 @@ describe("an answer", () => {
     TOPICS.event("grindvakt.tap.v1"),
     `${TOPICS.own}/reply-all`,
     "grindvakt/slussen/gate-08/command/open",
+    "homeassistant/sensor/x/y/config",
     "#",
     "centre/+",
     "$SYS/broker",
