@@ -71,6 +71,16 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import("./commands/journal.ts")).journalCommand(),
   },
   {
+    name: "install",
+    description: "the systemd unit, udev rules and module blacklist for a configuration",
+    load: async () => (await import("./commands/install.ts")).installCommand(),
+  },
+  {
+    name: "release",
+    description: "releases the relays of a gateway that does not run",
+    load: async () => (await import("./commands/release.ts")).releaseCommand(),
+  },
+  {
     name: "feed",
     description: "the central side: make, fill, renew and check a feed of cards",
     load: async () => (await import("./commands/feed.ts")).feedCommand(),

@@ -117,6 +117,11 @@ export class Gateway {
     return this.#intake.states();
   }
 
+  /** Taps wait, and none is decided. */
+  get isStill(): boolean {
+    return this.#intake.isStill;
+  }
+
   // ---------------------------------------------------------------- what devices say
 
   readerEvents(id: string): ReaderEvents {

@@ -282,6 +282,12 @@ export class House {
     };
   }
 
+  /** What has stood still for longer than it ever should, or null: fed to the watchdog. */
+  standstill(): string | null {
+    if (this.#gateway.isStill) return "taps wait, and none is decided";
+    return this.#journal.isStill ? "records wait, and the journal answers nobody" : null;
+  }
+
   lookup(reading: Reading): LookupAnswer {
     const { timeZone, cards } = this.#settings;
     return lookup(reading, {

@@ -14,6 +14,8 @@ import { cut } from "./tap-event.ts";
 
 /** Readings handled before other work of the process gets its turn. */
 const SLICE_READINGS = 16;
+/** What waits is served between two turns of the loop; a disk that fails delays it by a second. */
+const STANDSTILL_MS = 5_000;
 
 export interface IntakeRooms {
   scribe: Scribe;
@@ -39,6 +41,7 @@ export class Intake {
   readonly #desks: ReadonlyMap<string, Desk>;
   readonly #mailbox = createMailbox<Arrival>();
   #pumping = false;
+  #servedMs = 0;
 
   constructor(readers: readonly string[], clock: Clock, rooms: IntakeRooms) {
     this.#clock = clock;
@@ -57,6 +60,11 @@ export class Intake {
 
   states(): Record<string, ReaderState> {
     return Object.fromEntries([...this.#desks].map(([id, { state }]) => [id, state]));
+  }
+
+  /** Readings wait, and none has been served for longer than anything here takes. */
+  get isStill(): boolean {
+    return this.#pumping && this.#clock.monotonicMs() - this.#servedMs > STANDSTILL_MS;
   }
 
   /** Nobody is there any more to open for: what still waits is counted as dropped, and all counts are told. */
@@ -79,6 +87,7 @@ export class Intake {
     if (!this.#mailbox.put(arrival.reader, arrival)) return this.#drop(desk);
     if (this.#pumping) return;
     this.#pumping = true;
+    this.#servedMs = this.#clock.monotonicMs();
     // Not at once: what else the reader has in hand comes to the queue first, and is served in turn with others.
     queueMicrotask(() => this.#pump());
   }
@@ -92,6 +101,7 @@ export class Intake {
       }
       this.#handOn(arrival);
     }
+    this.#servedMs = this.#clock.monotonicMs();
     this.#clock.after(0, () => this.#pump());
   }
 

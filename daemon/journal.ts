@@ -18,6 +18,8 @@ import { wordsOf } from "./words.ts";
 const SYNC_LATE_MS = 1_000;
 /** A sync unfinished after this long will not come: its records are written again elsewhere. */
 const SYNC_ABANDON_MS = 30_000;
+/** Everybody who waits is told within `SYNC_LATE_MS`, whatever the disk does; beyond this, something else is broken. */
+const STANDSTILL_MS = 5_000;
 /** Between two tries to write to a disk that failed. */
 const RETRY_MS = 1_000;
 /** How long a stop waits for the disk: longer than anybody waits for a sync, shorter than a service manager does. */
@@ -147,6 +149,12 @@ export class Journal {
 
   get state(): "well" | "failed" {
     return this.#state === "well" ? "well" : "failed";
+  }
+
+  /** Somebody waits who should have been told long ago: synced, failed or late. */
+  get isStill(): boolean {
+    const oldest = [...this.#group, ...this.#waiting].find(({ tell }) => tell !== null);
+    return oldest !== undefined && this.#clock.monotonicMs() - oldest.dueMs > STANDSTILL_MS;
   }
 
   get fill(): JournalFill {

@@ -50,7 +50,12 @@ async function tlsOf(path: string, tls: TlsFiles, files: Files): Promise<NonNull
   for (const part of ["ca", "cert", "key"] as const) {
     const file = tls[part];
     if (file === undefined) continue;
-    const bytes = await files.read(file, PEM_BYTES_MAX).catch((error: Error) => {
+    // Of the three only the key is a secret, which systemd may have handed over.
+    const read =
+      part === "key"
+        ? readSecretFile(file, PEM_BYTES_MAX).then((found) => found?.content ?? null)
+        : files.read(file, PEM_BYTES_MAX);
+    const bytes = await read.catch((error: Error) => {
       throw new CannotStart(`${path}.${part}: ${file}: ${error.message}`, 2);
     });
     if (bytes === null) throw new CannotStart(`${path}.${part}: ${file} is not there`, 2);

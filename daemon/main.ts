@@ -34,6 +34,8 @@ import { wordsOf } from "./words.ts";
 
 export interface Daemon {
   status(): Status;
+  /** What has stood still for longer than it ever should, or null. */
+  standstill(): string | null;
   /** Asks the feed now; resolves when the answer is in force or refused. */
   refresh(): Promise<void>;
   consoleUrl: string | null;
@@ -98,7 +100,13 @@ export async function startDaemon(
       world.log,
     );
     started.push(async () => control?.stop());
-    return { status: () => house.status(), refresh: () => house.refresh(), consoleUrl, stop };
+    return {
+      status: () => house.status(),
+      standstill: () => house.standstill(),
+      refresh: () => house.refresh(),
+      consoleUrl,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

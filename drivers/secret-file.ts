@@ -1,13 +1,37 @@
 /**
  * A file that holds a secret, with its mode, so that one open to others can be refused.
  */
+import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
+import { basename, join } from "node:path";
+
+interface SecretFile {
+  content: Uint8Array;
+  mode: number;
+}
+
+/** systemd keeps what it hands over in memory, for the service alone; the access list it uses for that looks like a group's. */
+const CREDENTIAL_MODE = 0o400;
+const HASH_CHARS = 12;
+
+/** What a file is called among a service's credentials (systemd.exec(5), LoadCredential): nobody but root need have access to the file itself. */
+export function credentialName(path: string): string {
+  const hash = createHash("sha256").update(path).digest("hex").slice(0, HASH_CHARS);
+  return `${basename(path)
+    .replace(/[^A-Za-z0-9_-]/g, "-")
+    .slice(0, 64)}-${hash}`;
+}
+
+/** As `readFileBytes`; where the service was handed the file by systemd, that. */
+export async function readSecretFile(path: string, sizeBytesMax: number): Promise<SecretFile | null> {
+  const handed = process.env.CREDENTIALS_DIRECTORY;
+  const found =
+    handed === undefined ? null : await readFileBytes(join(handed, credentialName(path)), sizeBytesMax);
+  return found === null ? readFileBytes(path, sizeBytesMax) : { ...found, mode: CREDENTIAL_MODE };
+}
 
 /** The first `sizeBytesMax` bytes of a file and its permission bits, or null when there is none. */
-export async function readSecretFile(
-  path: string,
-  sizeBytesMax: number,
-): Promise<{ content: Uint8Array; mode: number } | null> {
+async function readFileBytes(path: string, sizeBytesMax: number): Promise<SecretFile | null> {
   try {
     const file = await open(path, "r");
     try {

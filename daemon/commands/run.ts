@@ -1,15 +1,21 @@
 import { setFlagsFromString } from "node:v8";
 import { Command } from "commander";
 import { createLog } from "../../drivers/log.ts";
+import type { Clock, Log } from "../../drivers/ports.ts";
+import { createServiceManager } from "../../drivers/service-manager.ts";
 import { createSystem } from "../../drivers/system.ts";
-import { startDaemon } from "../main.ts";
+import { type Daemon, startDaemon } from "../main.ts";
 import { CannotStart } from "../main-secrets.ts";
+import type { Status } from "../status.ts";
+import { Watchdog } from "../watchdog.ts";
 import { wordsOf } from "../words.ts";
 import { Exit } from "./exit.ts";
 import { CONFIGURATION_OPTION, loadSite } from "./terms.ts";
 
 /** After something broke that must not, the relays get this long to be released before the process ends. */
 const LAST_RELEASE_MS = 2_000;
+/** Where nobody watches, the line about the gate is renewed this often. */
+const STATUS_MS = 60_000;
 
 export function runCommand(): Command {
   return new Command("run")
@@ -30,14 +36,51 @@ export function runCommand(): Command {
         },
       );
       log.info("grindvakt runs", { gateway: configuration.gateway.id, console: daemon.consoleUrl });
+      const service = tellManager(daemon, { clock: system.clock, log });
       const why = await told;
       log.info("stopping", { why });
+      service.stopping();
       await daemon.stop();
       system.stop();
       log.info("stopped");
       // Whatever a library still holds open must not keep a stopped gateway alive.
       process.exit(why === "broken" ? 1 : 0);
     });
+}
+
+/** Tells systemd, where it started us, that the gate decides, and then that it still does. */
+function tellManager(daemon: Daemon, world: { clock: Clock; log: Log }): { stopping(): void } {
+  const manager = createServiceManager(process.env, (why) =>
+    world.log.warn("the service manager cannot be told how the gate is", { why }),
+  );
+  if (manager === null) return { stopping: () => undefined };
+  manager.tell("READY", summaryOf(daemon.status()));
+  const watchdog = new Watchdog(manager.feedMs ?? STATUS_MS, world, {
+    standstill: () => daemon.standstill(),
+    feed: () => manager.tell("WATCHDOG", summaryOf(daemon.status())),
+  });
+  watchdog.start();
+  return {
+    stopping: () => {
+      watchdog.stop();
+      manager.tell("STOPPING", "stopping");
+      manager.stop();
+    },
+  };
+}
+
+/** The gate in a line, as `systemctl status` shows it. */
+export function summaryOf({ gateway, list, readers, journal, outbox }: Status): string {
+  const states = Object.values(readers).map(({ state }) => state);
+  const up = states.filter((state) => state === "up").length;
+  const revision = list.revision === null ? "no list" : `list ${list.revision} (${list.freshness})`;
+  const words = [
+    `${gateway}: ${revision}`,
+    `readers up: ${up} of ${states.length}`,
+    `unsent: ${outbox.unsent}`,
+  ];
+  if (journal.state === "failed") words.push("the journal cannot be written");
+  return words.join(", ");
 }
 
 /**

@@ -13,6 +13,8 @@ export interface Account {
   name: string;
   /** Group numbers. */
   groups: ReadonlySet<number>;
+  /** Files that systemd hands to the service, whoever may read them. */
+  handed: ReadonlySet<string>;
 }
 
 /** Whose directory `dataDir` is; before the first start there is none, and it is whoever asks. */
@@ -21,24 +23,26 @@ export async function gatewayAccount(machine: Machine, dataDir: string): Promise
   const users = rowsOf(await machine.text("/etc/passwd"));
   const [name = `uid ${uid}`, , , gid] = users.find(([, , id]) => Number(id) === uid) ?? [];
   const groups = new Set(gid === undefined ? [] : [Number(gid)]);
-  const given = await groupsOfUnits(machine);
+  const units = await unitsOf(machine);
+  const given = new Set(valuesOf(units, "SupplementaryGroups").flatMap((names) => names.split(/\s+/)));
+  const handed = new Set(
+    valuesOf(units, "LoadCredential").map((value) => value.replace(/^[^:]*:/, "").replaceAll("%%", "%")),
+  );
   for (const [group = "", , id, members = ""] of rowsOf(await machine.text("/etc/group"))) {
     if (given.has(group) || members.split(",").includes(name)) groups.add(Number(id));
   }
-  return { uid, name, groups };
+  return { uid, name, groups, handed };
 }
 
-/** What systemd adds when it starts the gateway: names that are in no group file. */
-async function groupsOfUnits(machine: Machine): Promise<ReadonlySet<string>> {
+/** What systemd adds when it starts the gateway: groups that are in no group file, and secrets. */
+async function unitsOf(machine: Machine): Promise<string> {
   const names = (await machine.names(UNITS)).filter((name) => UNIT.test(name));
   const texts = await Promise.all(names.map((name) => machine.text(`${UNITS}/${name}`)));
-  return new Set(
-    texts.flatMap((text) =>
-      [...(text ?? "").matchAll(/^SupplementaryGroups=(.*)$/gm)].flatMap(([, groups = ""]) =>
-        groups.trim().split(/\s+/),
-      ),
-    ),
-  );
+  return texts.join("\n");
+}
+
+function valuesOf(units: string, key: string): string[] {
+  return [...units.matchAll(new RegExp(`^${key}=(.*)$`, "gm"))].map(([, value = ""]) => value.trim());
 }
 
 export async function groupName(machine: Machine, gid: number): Promise<string> {

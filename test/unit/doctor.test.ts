@@ -60,11 +60,24 @@ test("the account is the one whose data it is, with the groups that its unit add
     uid: 990,
     name: "grindvakt",
     groups: [20, 990, 997],
+    handed: new Set(),
   });
   const seen = { kind: "device", mode: 0o640, uid: 0, gid: 20 } as const;
   expect([mayUse(account, seen, "read"), mayUse(account, seen, "write")]).toEqual([true, false]);
   expect(mayUse({ ...account, uid: 0 }, { ...seen, mode: 0 }, "write")).toBe(true);
   expect(mayUse(account, { ...seen, uid: 990, mode: 0o066 }, "read")).toBe(false);
+});
+
+test("a secret that is root's is the gateway's to read where its unit hands it over", async () => {
+  const unit = "/etc/systemd/system/grindvakt.service";
+  const file = "/etc/grindvakt/pass%word";
+  const secret = { path: "mqtt.password", place: { file }, refused: null };
+  const look = async (text: string) => {
+    const machine = paperMachine({ ...PI, [unit]: { text }, [file]: { mode: 0o600, uid: 0 } });
+    return (await lookAtSecret(machine, secret, await gatewayAccount(machine, "/data"))).level;
+  };
+  expect(await look("[Service]\n")).toBe("wrong");
+  expect(await look("[Service]\nLoadCredential=password-1:/etc/grindvakt/pass%%word\n")).toBe("ok");
 });
 
 // ---------------------------------------------------------------- devices

@@ -1,0 +1,163 @@
+/** The built program as a service manager has it: told when it decides, fed while it does, and its relays released whatever became of it. */
+import { execFile } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { credentialName } from "../../drivers/secret-file.ts";
+import { startNotifySocket } from "../peers/notify-socket.ts";
+import { CARDS, Daemon, grindvakt, makeFeedDir, relayCommands, relayTold, until } from "./site.ts";
+import { setStage } from "./stage.ts";
+
+let feed: Awaited<ReturnType<typeof makeFeedDir>>;
+beforeAll(async () => {
+  feed = await makeFeedDir();
+});
+afterAll(() => feed.dispose());
+
+describe("run", () => {
+  test("says that it is ready, that it works, and that it stops", async () => {
+    const { site } = await setStage(feed.dir);
+    const manager = await startNotifySocket();
+    onTestFinished(() => manager.dispose());
+    const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "1500000" };
+    const daemon = new Daemon(["run", "-c", site.file], { env });
+    onTestFinished(async () => void (await daemon.end("SIGKILL")));
+    const heard = (what: string, count = 1) =>
+      until(
+        () => `${what} is heard ${count} times; heard: ${JSON.stringify(manager.heard)}`,
+        () => manager.heard.filter((message) => message.includes(what)).length >= count || null,
+      );
+    await heard("READY=1");
+    await heard("WATCHDOG=1", 3);
+    await heard("list 1 (fresh), readers up: 1 of 1");
+    expect(await daemon.end("SIGTERM")).toEqual({ code: 0, signal: null });
+    await heard("STOPPING=1");
+    expect(manager.heard[0]).toMatch(/^READY=1\nSTATUS=gate-07: /);
+  });
+
+  test("feeds no watchdog while it is stopped in its tracks", async () => {
+    const { site } = await setStage(feed.dir);
+    const manager = await startNotifySocket();
+    onTestFinished(() => manager.dispose());
+    const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "600000" };
+    const daemon = new Daemon(["run", "-c", site.file], { env });
+    onTestFinished(async () => void (await daemon.end("SIGKILL")));
+    const fed = (): number => manager.heard.filter((message) => message.includes("WATCHDOG=1")).length;
+    await until("it is fed", () => fed() > 0 || null);
+    daemon.child.kill("SIGSTOP");
+    // What was on its way arrives; then, for several of the watchdog's times, nothing does.
+    let before = -1;
+    await until("no more is fed", async () => {
+      const now = fed();
+      if (now === before) return true;
+      before = now;
+      await new Promise((go) => setTimeout(go, 1_500));
+      return null;
+    });
+    daemon.child.kill("SIGCONT");
+    await until("it is fed again", () => fed() > before || null);
+  });
+
+  test("takes a secret that systemd hands over before the file itself", async () => {
+    const { site } = await setStage(feed.dir, (configuration) => {
+      configuration.console = { listen: "0.0.0.0:0", password: { file: "./console-password" } };
+    });
+    const file = join(site.dir, "console-password");
+    // Open to all: by itself it would be refused.
+    await writeFile(file, "not this one\n");
+    await chmod(file, 0o644);
+    const handed = join(site.dir, "handed");
+    await mkdir(handed);
+    await writeFile(join(handed, credentialName(file)), "this one\n", { mode: 0o440 });
+    expect(await grindvakt(["run", "-c", site.file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("is open to other users"),
+    });
+    const daemon = new Daemon(["run", "-c", site.file], { env: { CREDENTIALS_DIRECTORY: handed } });
+    onTestFinished(async () => void (await daemon.end("SIGKILL")));
+    await daemon.ready();
+  });
+});
+
+describe("release", () => {
+  test("releases the relays of a gate that was killed in mid-pulse, and says so", async () => {
+    const { site, line, board } = await setStage(feed.dir, (configuration) => {
+      configuration.accessPoints[0].relay.pulseMs = 10_000;
+    });
+    const daemon = await (await site.run()).healthy();
+    await line.send(`${CARDS.granted}\r\n`);
+    await relayTold(board, "to energise", (commands) => commands.at(-1) === "1 on");
+    const running = await site.command("release");
+    expect(running).toMatchObject({ code: 1, stderr: expect.stringContaining("has its relays in hand") });
+    await daemon.end("SIGKILL");
+    expect(relayCommands(board).at(-1)).toBe("1 on");
+    const released = await site.command("release", "--json");
+    expect(JSON.parse(released.stdout)).toEqual({
+      ok: true,
+      relays: [{ accessPoint: "north-in", released: true, why: null }],
+    });
+    await relayTold(board, "to release", (commands) => commands.at(-1) === "1 off");
+    await board.unplug();
+    expect(await site.command("release")).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^relay of north-in: not released: ./),
+    });
+  });
+});
+
+describe("install", () => {
+  const run = promisify(execFile);
+
+  /** `install` as root of a machine whose /etc is a folder of ours. */
+  async function installIn(etc: string, ...args: string[]) {
+    const program = join(import.meta.dirname, "../../dist/daemon/cli.js");
+    const script = 'mount --bind "$0" /etc && exec "$@"';
+    const words = ["--mount", "sh", "-c", script, etc, process.execPath, program, "install", ...args];
+    return run("unshare", words).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      ({ code, stdout, stderr }) => ({ code: Number(code), stdout: String(stdout), stderr: String(stderr) }),
+    );
+  }
+
+  test("writes what it prints, once, and not over what somebody else wrote", async ({ skip }) => {
+    if (process.getuid?.() !== 0) skip("a machine's /etc can be exchanged by root only");
+    // Not under /tmp, which a service does not see.
+    const home = await mkdtemp("/var/lib/grindvakt-test-");
+    onTestFinished(() => rm(home, { recursive: true, force: true }));
+    const { site } = await setStage(feed.dir, (configuration) => {
+      configuration.dataDir = join(home, "data");
+      configuration.cards.root = join(home, "root.json");
+      configuration.cards.feed = "https://lists.example.se/";
+    });
+    const file = join(home, "gate.yaml");
+    await writeFile(file, await readFile(site.file));
+    const etc = await mkdtemp(join(tmpdir(), "grindvakt-etc-"));
+    onTestFinished(() => rm(etc, { recursive: true, force: true }));
+
+    const printed = await grindvakt(["install", "-c", file, "--print"]);
+    const first = await installIn(etc, "-c", file);
+    expect(first.code, first.stderr).toBe(0);
+    expect(first.stdout).toContain("systemctl enable --now grindvakt");
+    const unit = join(etc, "systemd/system/grindvakt.service");
+    const written = await readFile(unit, "utf8");
+    expect(printed.stdout).toContain(written);
+    expect((await installIn(etc, "-c", file)).stdout).toContain(
+      "as it was  /etc/systemd/system/grindvakt.service",
+    );
+
+    await writeFile(unit, written.replace("Restart=always", "Restart=no"));
+    const refused = await installIn(etc, "-c", file);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("has been changed since") });
+    expect(await readFile(unit, "utf8")).toContain("Restart=no");
+    expect((await installIn(etc, "-c", file, "--force")).code).toBe(0);
+    expect(await readFile(unit, "utf8")).toBe(written);
+
+    expect(await grindvakt(["install", "-c", site.file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("/tmp"),
+    });
+    await rename(file, join(home, "other.yaml"));
+  });
+});
