@@ -16,6 +16,7 @@ import { buildInWorker } from "../sync/build.ts";
 import { CUTS, type Cut, placeOfCut } from "../sync/index-cuts.ts";
 import type { Console } from "./console/console.ts";
 import { type ControlMethods, type ControlServer, type ControlStreams, serveControl } from "./control.ts";
+import { bringForward } from "./data-format.ts";
 import type { TapView } from "./gateway.ts";
 import { House, type HousePorts, type HouseSettings, pathsOf } from "./house.ts";
 import { Identifier, inClear } from "./identify.ts";
@@ -63,6 +64,8 @@ export async function startDaemon(
     for (const step of started.splice(0).reverse()) await step();
   };
   try {
+    const format = await bringForward(world.files, dataDir);
+    if (format.kind === "refused") throw new CannotStart(format.why, 1);
     await claimJournal(configuration, world);
     const doors: { console: Console | null } = { console: null };
     const accessPoints = configuration.accessPoints.map(({ id }) => id);

@@ -81,6 +81,32 @@ describe("run", () => {
   });
 });
 
+describe("what a newer version wrote", () => {
+  test("is refused in words, and left as it is", async () => {
+    const { site } = await setStage(feed.dir);
+    await (await site.run()).end("SIGTERM");
+    const mark = join(site.dir, "data/journal/gateway.json");
+    const newer = JSON.stringify({ gateway: "gate-07", format: 99 });
+    await writeFile(mark, newer);
+    expect(await site.command("run")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /written by a newer grindvakt \(format 99; .*: install that version again\n$/,
+      ),
+    });
+    expect(await readFile(mark, "utf8")).toBe(newer);
+    await rm(mark);
+    await (await site.run()).healthy();
+    await writeFile(site.file, `format: 2\n${await readFile(site.file, "utf8")}`);
+    expect(await site.command("check")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(
+        ":1:9: format: is 2, allowed: 1; a file with a higher number is for a newer",
+      ),
+    });
+  });
+});
+
 describe("release", () => {
   test("releases the relays of a gate that was killed in mid-pulse, and says so", async () => {
     const { site, line, board } = await setStage(feed.dir, (configuration) => {
