@@ -64,9 +64,9 @@ export async function startDaemon(
     for (const step of started.splice(0).reverse()) await step();
   };
   try {
+    await claimJournal(configuration, world);
     const format = await bringForward(world.files, dataDir);
     if (format.kind === "refused") throw new CannotStart(format.why, 1);
-    await claimJournal(configuration, world);
     const doors: { console: Console | null } = { console: null };
     const accessPoints = configuration.accessPoints.map(({ id }) => id);
     const journalDir = pathsOf(dataDir).journal;
