@@ -11,6 +11,8 @@ export interface PaperTap {
   reason?: string;
   /** Said by hand, and when it is said to have been. */
   byHand?: { when: string; why: string };
+  /** By a clock that was trusted, and says so. */
+  trusted?: true;
 }
 
 /** One segment for each row of taps, in `dir`; gives back the segments' names and texts. */
@@ -25,14 +27,15 @@ export async function writeJournal(
   for (const taps of segments) {
     const path = `${dir}/${String(seq + 1).padStart(16, "0")}.ndjson`;
     let text = "";
-    for (const { time, card, direction = "entry", reason = "granted", byHand } of taps) {
+    for (const { time, card, direction = "entry", reason = "granted", byHand, trusted } of taps) {
       seq += 1;
       const granted = reason === "granted";
       const place = { workplaceId: "8112345678", accessPoint: "north", direction, card };
       const who = { by: "command", name: "anna" };
+      const clock = trusted === undefined ? {} : { clock: { trusted, boot: "paper", uptimeMs: seq } };
       const data =
         byHand === undefined
-          ? { ...place, reader: "n-1", granted, reason }
+          ? { ...place, reader: "n-1", granted, reason, ...clock }
           : { event: direction === "entry" ? "entered" : "left", manual: true, ...place, ...byHand, who };
       const line = encodeLine({
         seq,

@@ -7,6 +7,7 @@ import { makeAuthority } from "../peers/certificates.ts";
 import { startMosquitto } from "../peers/mosquitto.ts";
 import { makeWallClock } from "../peers/wall-clock.ts";
 import { serveWeb } from "../peers/web.ts";
+import { writeJournal } from "../unit/paper-journal.ts";
 import { listen } from "./ear.ts";
 import { CARDS, grindvakt, makeFeedDir, makeSite, until } from "./site.ts";
 
@@ -94,4 +95,56 @@ test("opens to whom it knows, keeps what it cannot send, says why, and sends it 
   expect(Math.abs(trueMs - floorMs)).toBeLessThan(SET_MS_MAX);
   await daemon.become("the list is confirmed", ({ list }) => list.freshness === "fresh");
   expect(ear.faults()).toEqual([]);
+});
+
+test("wrong by twenty years, and believed, it costs the journal its oldest day and nothing that was not sent", {
+  timeout: 120_000,
+}, async () => {
+  const dir = await mkdtemp(join(tmpdir(), "clock-2046-"));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  const broker = await startMosquitto();
+  onTestFinished(() => broker.dispose());
+  const ear = await listen(broker);
+  onTestFinished(() => ear.stop());
+  const site = await makeSite(feed.dir, "none", (configuration) => {
+    configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
+    configuration.mqtt = { urls: [broker.url] };
+  });
+  onTestFinished(() => site.dispose());
+  const days = ["2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21"];
+  await writeJournal(
+    join(site.dir, "data", "journal"),
+    days.map((day) => [
+      { time: `${day}T06:00:00.000Z`, card: CARDS.granted, trusted: true },
+      { time: `${day}T15:00:00.000Z`, card: CARDS.granted, direction: "exit", trusted: true },
+    ]),
+  );
+  const clock = await makeWallClock(join(dir, "clock"), "2046-11-23T06:00:00Z");
+
+  const daemon = await site.run(clock.env);
+  const wellAndSent = ({ readers, outbox, broker: { state } }: Awaited<ReturnType<typeof daemon.status>>) =>
+    readers["north-in-1"]?.state === "up" && outbox.unsent === 0 && state === "up";
+  // It has no list: by that clock the feed's metadata has expired long ago.
+  expect(await daemon.become("everything is sent", wellAndSent)).toMatchObject({
+    clockTrusted: true,
+    list: { revision: null },
+  });
+  // What is acknowledged may go once that is written down.
+  const cursor = join(site.dir, "data", "outbox.json");
+  await until("the cursor is written down", async () =>
+    JSON.parse(await readFile(cursor, "utf8").catch(() => "{}")).acknowledged >= 10 ? true : null,
+  );
+  // With each new day it is looked at what is too old.
+  for (const day of ["24", "25", "26"]) {
+    await clock.set(`2046-11-${day}T06:00:00Z`);
+    await daemon.post("/api/taps", { reader: "north-in-1", credential: CARDS.granted });
+    await daemon.said("dropped the oldest journal segment");
+    await daemon.become("everything is sent", wellAndSent);
+  }
+  await daemon.end();
+  const journal = await site.journal();
+  expect(journal[0]?.seq).toBe(3);
+  expect((await site.command("journal", "verify")).code).toBe(0);
+  const events = await ear.hearUpTo(journal.at(-1)?.seq ?? 0);
+  expect(events.map(({ data }) => data.seq)).toEqual(events.map((_, index) => index + 1));
 });
