@@ -303,10 +303,6 @@ const CONSOLE = section("The technician's page and the HTTP interface.", {
 });
 
 export const CONFIGURATION = section("One gateway of Grindvakt.", {
-  format: choice("Of which format this file is.", [1], {
-    default: 1,
-    "x-allowed": "1; a file with a higher number is for a newer grindvakt",
-  }),
   gateway: GATEWAY,
   dataDir: formed("The directory of the journal, the list and the state; created with mode 0700.", "path", {
     default: "/var/lib/grindvakt",
@@ -326,6 +322,10 @@ export const CONFIGURATION = section("One gateway of Grindvakt.", {
     },
     { default: {} },
   ),
+  format: choice("Of which format this file is.", [1], {
+    default: 1,
+    "x-allowed": "1; a file with a higher number is for a newer grindvakt",
+  }),
 });
 
 /** What a site says, with every default filled in, paths absolute and sizes in bytes. */

@@ -93,6 +93,7 @@ describe("a configuration", () => {
         ],
         journal: { keepDays: 740, maxBytes: 2 * 1024 ** 3 },
         log: { level: "info" },
+        format: 1,
       },
       warnings: [],
     });
