@@ -9,7 +9,8 @@ import type { SimRandom } from "../sim/random.ts";
 /**
  * `lost-answer`: the broker has the message, the connection ends before its PUBACK is through. `half-packet`: it ends within a
  * PUBLISH. `silent`: from a PUBLISH on no answer comes through. `frozen`: nothing does, either way. `stalled`: the same, for a
- * moment. `pieces`: a few bytes at a time, always. `slow`: and so many a second.
+ * moment. `quota`: a broker of MQTT 5 throws an event away and says so. `pieces`: a few bytes at a time, always. `slow`: and so
+ * many a second.
  */
 export const FAULTS = [
   "lost-answer",
@@ -17,6 +18,7 @@ export const FAULTS = [
   "silent",
   "frozen",
   "stalled",
+  "quota",
   "pieces",
   "slow",
 ] as const;
@@ -30,6 +32,8 @@ const PIECE_BYTES_MAX = 7;
 const SLOW_PIECE_BYTES = 200;
 const SLOW_PIECE_MS = 1;
 const PUBLISH = 3;
+const PUBACK_BYTE = 0x40;
+const QUOTA_EXCEEDED = 0x97;
 
 export interface FaultProxy {
   port: number;
@@ -112,7 +116,7 @@ class Wire {
       for (let packet = firstPacket(bytes); packet !== null; packet = firstPacket(bytes)) {
         bytes = bytes.subarray(packet.length);
         await this.#standstill;
-        if (packet[0]! >> 4 === PUBLISH && this.#isStruck()) await this.#strike(packet);
+        if (packet[0]! >> 4 === PUBLISH && this.#isStruck(packet)) await this.#strike(packet);
         else await this.#write(this.#broker, packet);
       }
     }
@@ -126,8 +130,9 @@ class Wire {
     }
   }
 
-  #isStruck(): boolean {
+  #isStruck(packet: Buffer): boolean {
     const plan = this.#plan;
+    if (plan.fault === "quota" && /\/state(\/|$)/.test(topicOf(packet).toString())) return false;
     if (plan.fault === "pieces" || plan.fault === "slow") {
       plan.strikes += 1;
       return false;
@@ -148,6 +153,13 @@ class Wire {
       const half = packet.subarray(0, random.between(1, packet.length - 1));
       await new Promise((written) => this.#broker.write(half, written));
       return this.#cut();
+    }
+    if (fault === "quota") {
+      const [high = 0, low = 0] = packet.subarray(
+        topicOf(packet).byteOffset - packet.byteOffset + topicOf(packet).length,
+      );
+      await this.#write(this.#client, Buffer.from([PUBACK_BYTE, 3, high, low, QUOTA_EXCEEDED]));
+      return;
     }
     if (fault === "lost-answer") this.#answers = "cut";
     if (fault === "silent") this.#answers = "vanish";
@@ -176,6 +188,12 @@ class Wire {
     this.#client.destroy();
     this.#broker.destroy();
   }
+}
+
+/** Of a PUBLISH; its packet identifier comes next. */
+function topicOf(packet: Buffer): Buffer {
+  const start = 1 + packet.subarray(1).findIndex((byte) => byte < 0x80) + 1;
+  return packet.subarray(start + 2, start + 2 + packet.readUInt16BE(start));
 }
 
 /** Null until it is whole. */
