@@ -21,6 +21,7 @@ export class Announcer {
   readonly #world: { files: Files; log: Log; publish(message: Message): Promise<PublishOutcome> };
   /** Topics that a broker may hold something of ours on. */
   #remembered: readonly string[] = [];
+  #isRemembered: Promise<void> = Promise.resolve();
   /** Raised at each connection and its end. */
   #round = 0;
 
@@ -35,8 +36,13 @@ export class Announcer {
     this.#world = world;
   }
 
+  /** Waits for no disk: what cannot be remembered yet is not announced yet. */
+  start(): void {
+    this.#isRemembered = this.#recall();
+  }
+
   /** Remembers what will be announced before it is. Never rejects. */
-  async start(): Promise<void> {
+  async #recall(): Promise<void> {
     const { files, log } = this.#world;
     try {
       const bytes = await files.read(this.#path, FILE_BYTES_MAX);
@@ -49,7 +55,8 @@ export class Announcer {
 
   connected(): void {
     this.#round += 1;
-    void this.#announce(this.#round);
+    const round = this.#round;
+    void this.#isRemembered.then(() => this.#announce(round));
   }
 
   disconnected(): void {
@@ -57,6 +64,7 @@ export class Announcer {
   }
 
   async #announce(round: number): Promise<void> {
+    if (round !== this.#round) return;
     const over = this.#remembered.filter((topic) => !this.#topics.has(topic));
     // An empty message takes back what is retained.
     const takenBack = over.map((topic) => ({ topic, payload: "", retain: true }));

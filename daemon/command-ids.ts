@@ -5,9 +5,12 @@
 import type { Clock, Files, Log } from "../drivers/ports.ts";
 import { DurableAdapter } from "../sync/durable-file.ts";
 import { EXPIRES_AHEAD_MS_MAX } from "./command.ts";
+import { within } from "./within.ts";
 
 /** Three times what a gate takes in the time that a command is good for. */
 export const IDS_MAX = 512;
+/** How long a stop waits for a disk that does not answer. */
+const STOP_MS = 2_000;
 /** An id is up to 64 characters; 40 more for its time. */
 const FILE_BYTES_MAX = (IDS_MAX + 1) * 128;
 
@@ -61,9 +64,10 @@ export class CommandIds {
     }
   }
 
-  /** Resolves when nothing is being written any more. */
+  /** Resolves when nothing is being written any more, or the disk does not answer. */
   async settled(): Promise<void> {
-    await (this.#next ?? this.#writing).catch(() => undefined);
+    const written = (this.#next ?? this.#writing).catch(() => undefined);
+    await within(this.#clock, STOP_MS, written);
   }
 
   #forget(): void {

@@ -46,9 +46,8 @@ export class HomeAssistant {
     );
   }
 
-  /** Never rejects. */
-  start(): Promise<void> {
-    return this.#announcer.start();
+  start(): void {
+    this.#announcer.start();
   }
 
   connected(): void {

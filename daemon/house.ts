@@ -221,7 +221,7 @@ export class House {
     await this.#devices.startReaders();
     this.#presence.readBack(this.#ports, this.#paths.journal, this.#journal.headSeq);
     await this.#commands?.open(this.#scribe.floorMs);
-    await this.#homeAssistant.start();
+    this.#homeAssistant.start();
     this.#outbox.start(this.#journal);
     this.#uplink.start({
       up: (session) => {
@@ -246,8 +246,10 @@ export class House {
   /** Safe after a `start` that failed, too. Resolves when every relay is released and what is known is written down. */
   async stop(): Promise<void> {
     this.#clockWatch.stop();
-    await this.#commands?.stop();
+    // Takes none from now on; no relay waits for a disk that does not answer.
+    const commandsStopped = this.#commands?.stop();
     await this.#devices.stop();
+    await commandsStopped;
     await this.#presence.stop();
     await this.#sync.stop();
     await this.#site.stop();

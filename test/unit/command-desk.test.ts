@@ -169,6 +169,19 @@ describe("a command", () => {
     expect(bench.done).toEqual([]);
   });
 
+  test("on its way to a disk that does not answer keeps no gateway from stopping", async () => {
+    const bench = await new Bench().open();
+    bench.world.stallOf = () => 3_600_000;
+    bench.say("c-1");
+    await bench.world.advance(100);
+    let isStopped = false;
+    void bench.desk.stop().then(() => {
+      isStopped = true;
+    });
+    await bench.world.advance(5_000);
+    expect([isStopped, bench.done]).toEqual([true, []]);
+  });
+
   test("for what is not there is refused, and its id is not used up", async () => {
     const bench = await new Bench().open();
     bench.fault = "there is no such access point";
