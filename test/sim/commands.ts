@@ -10,6 +10,9 @@ const EXPIRES_MS = 20_000;
 /** Of those that were sent, so many may come again, also after the gateway has been started anew. */
 const REMEMBERED_MAX = 8;
 
+/** Answers that are kept to be compared: of many more than may still come again. */
+const DONE_MAX = 1_000;
+
 export class SimCommander {
   readonly #world: SimWorld;
   readonly #base: string;
@@ -62,6 +65,7 @@ export class SimCommander {
       if (!ok || id === null) continue;
       if ((this.#done.get(id) ?? payload) !== payload) throw new Violation(`command ${id} was done twice`);
       this.#done.set(id, payload);
+      if (this.#done.size > DONE_MAX) this.#done.delete(this.#done.keys().next().value ?? "");
     }
   }
 
