@@ -19,6 +19,7 @@ export interface TrustSources {
 export const systemTrustSources: TrustSources = {
   wallMs: () => Date.now(),
   exists: existsSync,
+  // Waited for: a process that has nothing else to wait for would end in the middle of its start.
   timedatectl: () =>
     new Promise((resolve) => {
       execFile(
@@ -29,7 +30,7 @@ export const systemTrustSources: TrustSources = {
           if (error !== null) resolve(error.code === "ENOENT" ? "absent" : "no");
           else resolve(output.trim() === "yes" ? "yes" : "no");
         },
-      ).unref();
+      );
     }),
 };
 

@@ -16,8 +16,17 @@ const NICENESS = 10;
 
 if (parentPort === null) throw new Error("build-worker runs as a worker thread only");
 // On Linux a thread may be set back alone; elsewhere this would be the whole gate.
-if (process.platform === "linux") setPriority(NICENESS);
+if (process.platform === "linux") setBack();
 serve(parentPort);
+
+/** A service that may not do so is the slower for it, and still needs its list. */
+function setBack(): void {
+  try {
+    setPriority(NICENESS);
+  } catch {
+    // As said.
+  }
+}
 
 /** What breaks in here ends the thread, which is told to who waits. */
 function serve(port: MessagePort): void {

@@ -94,6 +94,8 @@ const SANDBOX = [
   "SystemCallArchitectures=native",
   "SystemCallFilter=@system-service",
   "SystemCallFilter=~@privileged @resources",
+  "# The thread that builds a card list sets itself back.",
+  "SystemCallFilter=setpriority",
   "SystemCallErrorNumber=EPERM",
 ];
 

@@ -107,6 +107,18 @@ describe("what a newer version wrote", () => {
   });
 });
 
+test("a time service that does not answer early in a boot is not waited for, and ends nothing", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "grindvakt-clock-"));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  const words = "#!/bin/sh\nexec sleep 20\n";
+  await writeFile(join(dir, "timedatectl"), words, { mode: 0o755 });
+  const trust = join(import.meta.dirname, "../../dist/drivers/system-trust.js");
+  const script = `import(${JSON.stringify(trust)}).then(async (it) => console.log(await it.systemTrustSources.timedatectl()))`;
+  const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` };
+  const { stdout } = await promisify(execFile)(process.execPath, ["-e", script], { env });
+  expect(stdout).toBe("no\n");
+});
+
 describe("release", () => {
   test("releases the relays of a gate that was killed in mid-pulse, and says so", async () => {
     const { site, line, board } = await setStage(feed.dir, (configuration) => {
