@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Observer, Reader, Reading } from "../drivers/driver.ts";
 import type { Message, PublishOutcome } from "../drivers/ports.ts";
 import { createFeed } from "../sync/feed.ts";
+import type { SiteChange } from "../sync/site-change.ts";
 import { createSync, type Sync } from "../sync/sync.ts";
 import { revisionOf } from "./announcement.ts";
 import { ClockWatch } from "./clock-watch.ts";
@@ -42,6 +43,7 @@ import { Scribe } from "./scribe.ts";
 import { type SiteAnswer, SiteDesk, type SiteRequest } from "./site-desk.ts";
 import { createSiteTime } from "./site-time.ts";
 import { listStatus, type Status } from "./status.ts";
+import { searchTaps, type TapQuery } from "./tap-search.ts";
 import { hashToken, tokenKey } from "./token-key.ts";
 import { Uplink } from "./uplink.ts";
 import { wordsOf } from "./words.ts";
@@ -323,6 +325,11 @@ export class House {
     return this.#presence;
   }
 
+  /** What stands on the site's own list, in no order. */
+  siteList(): SiteChange[] {
+    return this.#site.all();
+  }
+
   reader(id: string): Reader | undefined {
     return this.#devices.reader(id);
   }
@@ -344,8 +351,17 @@ export class House {
 
   /** Taps before sequence `before` (null: from the end), newest first. */
   taps(limit: number, before: number | null): Promise<TapPage> {
-    const endSeq = Math.min(before ?? Number.MAX_SAFE_INTEGER, this.#journal.headSeq + 1) - 1;
-    return recentTaps(this.#ports.files, this.#paths.journal, this.#sender, limit, endSeq);
+    return recentTaps(this.#ports.files, this.#paths.journal, this.#sender, limit, this.#endSeq(before));
+  }
+
+  /** Taps up to sequence `before` (null: to the end), newest first, that somebody looks for. */
+  searchTaps(query: TapQuery, limit: number, before: number | null): Promise<TapPage> {
+    const place = { files: this.#ports.files, dir: this.#paths.journal, sender: this.#sender };
+    return searchTaps(place, query, limit, this.#endSeq(before));
+  }
+
+  #endSeq(before: number | null): number {
+    return Math.min(before ?? Number.MAX_SAFE_INTEGER, this.#journal.headSeq + 1) - 1;
   }
 
   // ---------------------------------------------------------------- joints

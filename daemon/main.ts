@@ -9,7 +9,7 @@ import { createBroker } from "../drivers/broker.ts";
 import { candidatesOf } from "../drivers/candidates.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
 import { acquireLock } from "../drivers/lock.ts";
-import type { Clock, FeedSource, Files, Log } from "../drivers/ports.ts";
+import type { FeedSource, Files, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
 import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
@@ -18,9 +18,11 @@ import type { Console } from "./console/console.ts";
 import { type ControlMethods, type ControlServer, type ControlStreams, serveControl } from "./control.ts";
 import { bringForward } from "./data-format.ts";
 import type { TapView } from "./gateway.ts";
+import { History } from "./history.ts";
 import { House, type HousePorts, type HouseSettings, pathsOf } from "./house.ts";
-import { Identifier, inClear } from "./identify.ts";
+import { inClear } from "./identify.ts";
 import { claim, ownerOf, strangerWords } from "./journal-owner.ts";
+import { consoleOf, identifierOf } from "./main-console.ts";
 import { devicesOf } from "./main-devices.ts";
 import { CannotStart, credentialsOf } from "./main-secrets.ts";
 import { Metrics } from "./metrics.ts";
@@ -70,21 +72,30 @@ export async function startDaemon(
     const doors: { console: Console | null } = { console: null };
     const accessPoints = configuration.accessPoints.map(({ id }) => id);
     const journalDir = pathsOf(dataDir).journal;
-    const metrics = new Metrics(accessPoints, { ...world, journalDir, status: () => house.status() });
+    const history = new History(world.clock, () => house.status().outbox.unsent);
+    const metrics = new Metrics(accessPoints, {
+      ...world,
+      journalDir,
+      status: () => house.status(),
+      measured: (seconds) => history.measured(seconds * 1_000),
+    });
     const ring = new TapRing();
     const ports = await portsOf(configuration, world, (tap) => {
       tapped(tap);
       metrics.tapped(tap);
       ring.add(tap);
+      history.tapped(tap);
       doors.console?.tapped(tap);
     });
     const house = new House(settingsOf(configuration, await machineUptime(world.files)), {
       ...ports,
       createRelay: (id, events) => ports.createRelay(id, metrics.watchRelay(id, events)),
     });
-    doors.console = await createConfiguredConsole(configuration, house, metrics, world);
+    doors.console = await consoleOf(configuration, { house, metrics, history }, world);
     started.push(() => house.stop());
     await house.start();
+    history.start();
+    started.push(async () => history.stop());
     const consoleUrl = await openConsole(doors.console, world.log);
     started.push(async () => doors.console?.stop());
     const control = await openControl(
@@ -99,7 +110,12 @@ export async function startDaemon(
         "presence-say": (params) => house.presence.say(handRequestOf(params)),
         ...osdpMethods({ reader: (id) => house.reader(id), note: (event, data) => house.note(event, data) }),
       },
-      streamsOf(house, configuration, world.clock),
+      {
+        trace: ({ reader }, send) =>
+          house.watch(String(reader), (sight, stamp) => send(sightLine(sight, stamp))),
+        identify: ({ reader }, send) =>
+          identifierOf(house, configuration, world.clock, inClear)(String(reader), send),
+      },
       world.log,
     );
     started.push(async () => control?.stop());
@@ -125,26 +141,6 @@ async function claimJournal({ dataDir, gateway }: Configuration, { files, log }:
   await claim(files, dir, gateway.id).catch((error: unknown) =>
     log.warn("whose journal this is could not be written down", { why: wordsOf(error) }),
   );
-}
-
-/** What a technician at this machine may watch: `trace` and `identify`. */
-function streamsOf(house: House, { cards }: Configuration, clock: Clock): ControlStreams {
-  return {
-    trace: ({ reader }, send) => house.watch(String(reader), (sight, stamp) => send(sightLine(sight, stamp))),
-    identify: ({ reader }, send) => {
-      const identifier = new Identifier({
-        clock,
-        desk: house,
-        nameToken: inClear,
-        candidatesOf: (sight) => candidatesOf(sight, cards.issuers),
-      });
-      const stop = house.watch(String(reader), (sight, stamp) => identifier.take(sight, stamp, send));
-      return () => {
-        identifier.stop();
-        stop();
-      };
-    },
-  };
 }
 
 // ---------------------------------------------------------------- from the configuration to the house
@@ -218,35 +214,6 @@ async function commandReaderOf({ mqtt }: Configuration): Promise<HousePorts["com
 
 async function feedOf({ cards }: Configuration, files: Files): Promise<FeedSource> {
   return createFeedSource(cards.feed, await credentialsOf("cards", cards, files));
-}
-
-async function createConfiguredConsole(
-  { console: options, cards }: Configuration,
-  house: House,
-  metrics: Metrics,
-  { clock, log, files }: System & { log: Log },
-): Promise<Console | null> {
-  if (options === undefined) return null;
-  // Its packages take 6 MB, which a gate without a console keeps.
-  const { createConsole } = await import("./console/console.ts");
-  const { password, tls } = await credentialsOf("console", options, files);
-  const { cert, key } = tls ?? {};
-  return createConsole(
-    {
-      ...options.listen,
-      password: password ?? null,
-      tls: cert === undefined || key === undefined ? null : { cert, key },
-    },
-    { clock, log },
-    {
-      status: () => house.status(),
-      metrics: () => metrics.render(),
-      taps: (limit, before) => house.taps(limit, before),
-      rollCall: () => house.presence.rollCall(null),
-      present: (reader, credential) => house.present(reader, credential),
-      lookup: (card) => house.lookup(readCard(card, cards.issuers)),
-    },
-  );
 }
 
 /** A console that cannot open (its port is taken) must not keep the gate shut. */

@@ -23,6 +23,8 @@ export interface MetricsWorld {
   /** The journal's directory. */
   journalDir: string;
   status(): Status;
+  /** A tap's relay took the command so much later. */
+  measured(seconds: number): void;
 }
 
 export interface Exposition {
@@ -73,8 +75,10 @@ export class Metrics {
         const nowMs = this.#world.clock.monotonicMs();
         events.energised();
         const tappedMs = this.#waiting.get(accessPoint);
-        if (tappedMs === undefined || this.#samples.length >= SAMPLES_MAX) return;
-        this.#samples.push({ accessPoint, seconds: (nowMs - tappedMs) / 1_000 });
+        if (tappedMs === undefined) return;
+        const seconds = (nowMs - tappedMs) / 1_000;
+        this.#world.measured(seconds);
+        if (this.#samples.length < SAMPLES_MAX) this.#samples.push({ accessPoint, seconds });
       },
       released: () => {
         this.#waiting.delete(accessPoint);

@@ -6,6 +6,7 @@ import type { Files } from "../drivers/ports.ts";
 import { entriesIn, firstEntry } from "./journal-reader.ts";
 import { dayOf, listSegments, type Piece, type Segment } from "./journal-segments.ts";
 import type { Reason } from "./reasons.ts";
+import type { TapPage } from "./recent-taps.ts";
 import { type CloudEvent, eventOfLine, type Line, type Sender } from "./record.ts";
 
 /** Half a second of a small board's time, in pieces, and some days of a busy site. */
@@ -24,13 +25,6 @@ export interface TapQuery {
   /** Milliseconds since 1970, both inclusive. */
   fromMs: number | null;
   toMs: number | null;
-}
-
-export interface TapPage {
-  /** Newest first. */
-  taps: CloudEvent[];
-  /** There may be more before this sequence; null: there are none. */
-  nextSeq: number | null;
 }
 
 export interface JournalPlace {
@@ -66,10 +60,10 @@ export async function searchTaps(
       if (found.length > limit - taps.length) found.shift();
     }
     taps.push(...found.reverse());
-    if (taps.length >= limit) return { taps, nextSeq: Number(taps.at(-1)?.data.seq) };
-    if (lines >= linesMax && left > 0) return { taps, nextSeq: segment.firstSeq };
+    if (taps.length >= limit) return { taps, next: Number(taps.at(-1)?.data.seq) };
+    if (lines >= linesMax && left > 0) return { taps, next: segment.firstSeq };
   }
-  return { taps, nextSeq: null };
+  return { taps, next: null };
 }
 
 /** A segment's lines are of one day, which its first line tells. */

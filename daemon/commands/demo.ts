@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +23,8 @@ import { paint, print } from "./terms.ts";
 const BROKER_PORT = 1883;
 const CONSOLE_PORT = 8606;
 const READER_PORT = 4001;
+/** Told to everybody: it guards made-up cards on loopback, and lets people try what only somebody signed in may. */
+const CONSOLE_PASSWORD = "demo";
 
 export function demoCommand(): Command {
   return new Command("demo")
@@ -53,6 +55,7 @@ async function demo(folder: string, told: Promise<unknown>): Promise<void> {
 
   const broker = await startEmbeddedBroker({ port: BROKER_PORT });
   const hub = await startDemoHub(READER_PORT);
+  await writeFile(join(folder, "console-password"), CONSOLE_PASSWORD, { mode: 0o600 });
   const configuration = demoConfiguration(folder, {
     broker: broker.url,
     reader: hub.readerPort,
@@ -62,7 +65,7 @@ async function demo(folder: string, told: Promise<unknown>): Promise<void> {
   await daemon.refresh();
 
   print(`Grindvakt demo: ${cards.length} made-up cards, list revision ${daemon.status().list.revision}`);
-  print(`  console   ${daemon.consoleUrl ?? "not open"}`);
+  print(`  console   ${daemon.consoleUrl ?? "not open"}   to sign in: ${CONSOLE_PASSWORD}`);
   print(`  broker    ${broker.url}   mosquitto_sub -p ${broker.port} -v -t 'grindvakt/#'`);
   print(`  feed      ${feed}`);
   print(`  reader    tcp://127.0.0.1:${hub.port}`);
@@ -104,7 +107,7 @@ accessPoints:
   - { id: north-in, direction: entry, readers: [north-in-1], relay: { driver: virtual } }
   - { id: north-out, direction: exit, readers: [north-out-1], relay: { driver: virtual } }
 mqtt: { urls: ["${ports.broker}"] }
-console: { listen: "127.0.0.1:${ports.console}" }
+console: { listen: "127.0.0.1:${ports.console}", password: { file: ./console-password } }
 `;
   const loaded = parseConfiguration(text, folder, {
     readers: READER_TYPES,

@@ -6,11 +6,15 @@ import { createServer as createHttpServer, type RequestListener, type Server } f
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
-import type { Clock, Log } from "../../drivers/ports.ts";
+import type { Clock, Log, Random } from "../../drivers/ports.ts";
 import type { TapView } from "../gateway.ts";
-import { guardOrigin, guardPassword, isLoopback } from "./access.ts";
+import { guardOrigin, isLoopback } from "./access.ts";
 import { createLive } from "./live.ts";
+import type { Page } from "./page.ts";
+import { Password } from "./password.ts";
 import { type ConsoleRooms, createApp } from "./routes.ts";
+import { Sessions } from "./sessions.ts";
+import { type Door, guardPerson, sessionRoutes } from "./sign-in.ts";
 
 /** Open pages, their requests, and a few programs. */
 const CONNECTIONS_MAX = 128;
@@ -43,7 +47,8 @@ export interface Console {
 
 export function createConsole(
   settings: ConsoleSettings,
-  world: { log: Log; clock: Clock },
+  world: { log: Log; clock: Clock; random: Random },
+  page: Page,
   rooms: ConsoleRooms,
 ): Console {
   const loopback = isLoopback(settings.host);
@@ -52,15 +57,18 @@ export function createConsole(
   let opening: Promise<Server> | null = null;
   let port = settings.port;
 
-  const app = createApp(
-    [
-      guardOrigin({ loopback, portDefault: settings.tls === null ? 80 : 443 }, () => port),
-      guardPassword(settings.password, !loopback, world),
-    ],
-    rooms,
-    live,
-    world.log,
-  );
+  const door: Door = {
+    password: settings.password === null ? null : new Password(settings.password, world),
+    required: !loopback,
+    secure: settings.tls !== null,
+    cookie: () => `grindvakt-${port}`,
+    sessions: new Sessions(world),
+    page: page.signIn,
+    log: world.log,
+  };
+  const portDefault = settings.tls === null ? 80 : 443;
+  const guards = [guardOrigin({ loopback, portDefault }, () => port), guardPerson(door)];
+  const app = createApp({ guards, session: sessionRoutes(door), page, live, log: world.log }, rooms);
   const open = async (): Promise<Server> => {
     if (!loopback && !settings.password) {
       throw new Error(

@@ -1,6 +1,6 @@
 /**
- * What the console's pages see as it happens, as server-sent events: `status` at once and at every beat, `tap` for
- * each decided tap, `missed` where taps were too many to show. A page that was cut off asks `/api/taps` for the rest.
+ * What the console's pages see as it happens, as server-sent events: `status` at once, when it has changed and at every beat,
+ * `tap` for each decided tap, `missed` where taps were too many to show. A page that was cut off asks `/api/taps` for the rest.
  */
 import type { Clock, Timer } from "../../drivers/ports.ts";
 import type { TapView } from "../gateway.ts";
@@ -14,6 +14,8 @@ const CLIENTS_MAX = 32;
 const CLIENT_BYTES_MAX = 256 * 1024;
 /** Often enough for eyes and for middle boxes that close silent connections. */
 const BEAT_MS = 10_000;
+/** A reader that went down is seen within this; more often, a busy gate would send little else. */
+const LOOK_MS = 1_000;
 /** Taps are handed on together, away from the tap's own way to the relay. */
 const FLUSH_MS = 50;
 /** More taps than this within one flush are counted, not shown. */
@@ -35,16 +37,19 @@ export interface LiveTap {
 
 export interface Live {
   /**
-   * A stream for one page, until `closed` is called; null when too many are open. `signedIn`: with whole card numbers.
-   * `hangUp` cuts the page's connection.
+   * A stream for one page, until `closed` is called; null when too many are open. `seesWhole`: whether card numbers are whole,
+   * asked each time. `hangUp` cuts the page's connection.
    */
-  open(signedIn: boolean, hangUp: () => void): { body: ReadableStream<Uint8Array>; closed(): void } | null;
+  open(
+    seesWhole: () => boolean,
+    hangUp: () => void,
+  ): { body: ReadableStream<Uint8Array>; closed(): void } | null;
   /** Returns at once. */
   tapped(tap: TapView): void;
 }
 
 interface Client {
-  signedIn: boolean;
+  seesWhole(): boolean;
   hangUp(): void;
   controller: ReadableStreamDefaultController<Uint8Array>;
 }
@@ -54,16 +59,18 @@ export function createLive(clock: Clock, status: () => Status): Live {
   let pending: TapView[] = [];
   let missed = 0;
   let flushing: Timer | null = null;
-  let beating: Timer | null = null;
+  let looking: Timer | null = null;
+  let told = "";
+  let looks = 0;
 
   const forget = (client: Client): void => {
     if (clients.delete(client) && clients.size === 0) rest();
   };
   const rest = (): void => {
     flushing?.cancel();
-    beating?.cancel();
+    looking?.cancel();
     flushing = null;
-    beating = null;
+    looking = null;
     pending = [];
     missed = 0;
   };
@@ -72,39 +79,49 @@ export function createLive(clock: Clock, status: () => Status): Live {
     const masked = Buffer.from(maskCards(text));
     for (const client of [...clients]) {
       if ((client.controller.desiredSize ?? 0) <= 0) client.hangUp();
-      else client.controller.enqueue(client.signedIn ? whole : masked);
+      else client.controller.enqueue(client.seesWhole() ? whole : masked);
     }
   };
-  const beat = (): void => {
-    beating = clock.after(BEAT_MS, beat);
-    send(message("status", status()));
+  const look = (): void => {
+    looking = clock.after(LOOK_MS, look);
+    looks += 1;
+    const now = message("status", status());
+    if (now === told && looks * LOOK_MS < BEAT_MS) return;
+    told = now;
+    looks = 0;
+    send(now);
   };
   const flush = (): void => {
     flushing = null;
-    const told = pending.map((tap) => message("tap", liveTap(tap)));
-    if (missed > 0) told.push(message("missed", { count: missed }));
+    const taps = pending.map((tap) => message("tap", liveTap(tap)));
+    if (missed > 0) taps.push(message("missed", { count: missed }));
     pending = [];
     missed = 0;
-    send(told.join(""));
+    send(taps.join(""));
   };
   return {
-    open(signedIn, hangUp) {
+    open(seesWhole, hangUp) {
       if (clients.size >= CLIENTS_MAX) return null;
       let closed = (): void => {};
       const body = new ReadableStream<Uint8Array>(
         {
           start(controller) {
-            const client = { signedIn, hangUp, controller };
+            const client = { seesWhole, hangUp, controller };
             closed = () => forget(client);
             clients.add(client);
-            const hello = `retry: ${RETRY_MS}\n\n${message("status", status())}`;
-            controller.enqueue(Buffer.from(signedIn ? hello : maskCards(hello)));
+            const now = message("status", status());
+            if (clients.size === 1) told = now;
+            const hello = `retry: ${RETRY_MS}\n\n${now}`;
+            controller.enqueue(Buffer.from(seesWhole() ? hello : maskCards(hello)));
           },
           cancel: () => closed(),
         },
         new ByteLengthQueuingStrategy({ highWaterMark: CLIENT_BYTES_MAX }),
       );
-      beating ??= clock.after(BEAT_MS, beat);
+      if (looking === null) {
+        looks = 0;
+        looking = clock.after(LOOK_MS, look);
+      }
       return { body, closed };
     },
     tapped(tap) {

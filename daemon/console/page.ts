@@ -1,61 +1,91 @@
-/**
- * The page at `/`, made anew at each request: how the gateway is and its last taps, in Swedish and English.
- */
-import { html } from "hono/html";
-import { type Reason, TEXTS } from "../reasons.ts";
-import type { CloudEvent } from "../record.ts";
-import { ailment, type Status, shutGates } from "../status.ts";
+/** The technician's page: a handful of files beside this one, as they are, read once when the console is made. */
+import { createHash } from "node:crypto";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Files } from "../../drivers/ports.ts";
+import type { Language } from "../reasons.ts";
 
-type Html = ReturnType<typeof html>;
+const FILE_BYTES_MAX = 128 * 1024;
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
 
-/** `html` escapes what is put into it. */
-export function renderPage(status: Status, taps: readonly CloudEvent[]): Html {
-  const { gateway, site, version, list, outbox, broker } = status;
-  return html`<!doctype html>
-<html lang="sv">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>${gateway} · Grindvakt</title>
-</head>
-<body>
-<h1>${gateway}</h1>
-<p>${site} · Grindvakt ${version} · <a href="/">Uppdatera / <span lang="en">Refresh</span></a></p>
-${health(ailment(status))}
-${shutGates(status).map(shut)}
-<h2>Kortlista / <span lang="en">Card list</span></h2>
-<p>Revision ${list.revision ?? "–"} · ${list.cards} kort / <span lang="en">cards</span> ·
-<span lang="en">${list.freshness}</span> · ${list.refreshedAt ?? "–"}</p>
-<h2>Läsare / <span lang="en">Readers</span></h2>
-<ul>${Object.entries(status.readers).map(
-    ([id, { state, since, why }]) =>
-      html`<li>${id}: <strong lang="en">${state}</strong> · ${since} <span lang="en">${why}</span></li>`,
-  )}</ul>
-<h2>På plats / <span lang="en">On site</span></h2>
-<p>${status.presence.onSite} · för länge sedan / <span lang="en">overdue</span> ${status.presence.overdue}</p>
-<h2>Osänt / <span lang="en">Unsent</span></h2>
-<p>${outbox.unsent} · <span lang="en">broker ${broker.state} ${broker.why}</span></p>
-<h2>Senaste kort / <span lang="en">Last taps</span></h2>
-<ol>${taps.map(tapItem)}</ol>
-</body>
-</html>
-`;
+export interface PageFile {
+  type: string;
+  text: string;
+  /** For `ETag`: another one when the file is another. */
+  tag: string;
 }
 
-function health(ailing: string | null): Html {
-  return ailing === null
-    ? html`<p><strong>Grinden fungerar. / <span lang="en">The gate works.</span></strong></p>`
-    : html`<p><strong>Grinden fungerar inte. / <span lang="en">The gate does not work: ${ailing}.</span></strong></p>`;
+/** All that somebody sees who has no password: a page that needs no other file. `policy`: its Content-Security-Policy. */
+export interface SignInPage {
+  html: string;
+  policy: string;
 }
 
-function shut(accessPoint: string): Html {
-  return html`<p><strong>${accessPoint} öppnar inte: reläet svarar inte. / <span
-lang="en">${accessPoint} does not open: its relay is down.</span></strong></p>`;
+export interface Page {
+  /** By name, as it stands in `/page/`. */
+  files: ReadonlyMap<string, PageFile>;
+  signIn: SignInPage;
+  /** The page at `/`. */
+  in(language: Language): string;
 }
 
-function tapItem({ time, subject, data }: CloudEvent): Html {
-  const texts = TEXTS[data.reason as Reason];
-  return html`<li>${time} · ${subject} · ${data.card ?? "–"} · <strong>${texts?.sv}</strong> / <span
-lang="en">${texts?.en}</span></li>`;
+export async function loadPage(disk: Files): Promise<Page> {
+  const dir = fileURLToPath(new URL("./page/", import.meta.url));
+  const names = (await disk.names(dir)).filter((name) => extname(name) in TYPES);
+  const files = new Map<string, PageFile>();
+  for (const name of names) {
+    const bytes = await disk.read(join(dir, name), FILE_BYTES_MAX);
+    if (bytes === null) continue;
+    const tag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 16)}"`;
+    files.set(name, { type: TYPES[extname(name)]!, text: Buffer.from(bytes).toString(), tag });
+  }
+  const textOf = (name: string): string => {
+    const file = files.get(name);
+    if (file === undefined) throw new Error(`the console's page is not whole: ${join(dir, name)} is missing`);
+    return file.text;
+  };
+  const index = textOf("index.html");
+  const signIn = textOf("sign-in.html");
+  return {
+    files,
+    signIn: { html: signIn, policy: policyOf(signIn) },
+    in: (language) => index.replace('lang="sv"', `lang="${language}"`),
+  };
+}
+
+/** The better of the two, by what a browser prefers (RFC 9110, section 12.5.4); Swedish where it says neither. */
+export function languageOf(accepted: string): Language {
+  const wishes = accepted.split(",").flatMap((wish) => {
+    const [tag = "", ...parameters] = wish
+      .trim()
+      .toLowerCase()
+      .split(/\s*;\s*/);
+    const quality = Number(parameters.find((text) => text.startsWith("q="))?.slice(2) ?? 1);
+    const [language] = tag.split("-");
+    return language === "sv" || language === "en" ? [{ language: language as Language, quality }] : [];
+  });
+  const [best] = wishes.sort((a, b) => b.quality - a.quality);
+  return best !== undefined && best.quality > 0 ? best.language : "sv";
+}
+
+/** Only what stands in the page itself, named by its hash; it may speak to the console and to nobody else. */
+function policyOf(html: string): string {
+  const hashOf = (element: string): string => {
+    const text = new RegExp(`<${element}>([\\s\\S]*?)</${element}>`).exec(html)?.[1] ?? "";
+    return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+  };
+  return [
+    "default-src 'none'",
+    `style-src ${hashOf("style")}`,
+    `script-src ${hashOf("script")}`,
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
 }

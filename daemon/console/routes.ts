@@ -2,53 +2,53 @@
  * What the console answers (CONTRACT 8), as `docs/openapi.yaml` tells it. A fault is always `{"error": "…"}`.
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { secureHeaders } from "hono/secure-headers";
 import type { Log } from "../../drivers/ports.ts";
-import type { LookupAnswer } from "../lookup.ts";
 import { maskCards } from "../mask.ts";
 import type { Exposition } from "../metrics.ts";
-import type { RollCall } from "../presence-desk.ts";
+import { REASONS, type Reason, TEXTS } from "../reasons.ts";
 import type { TapPage } from "../recent-taps.ts";
 import { ailment, type Status } from "../status.ts";
+import type { TapQuery } from "../tap-search.ts";
 import { refusal, type Visitor } from "./access.ts";
 import type { Live } from "./live.ts";
-import { renderPage } from "./page.ts";
+import { languageOf, type Page } from "./page.ts";
+import { answer, integerOf, oneAtATime, shown, TAKE_JSON, textsOf } from "./request.ts";
+import { type CardRooms, cardRoutes } from "./routes-card.ts";
+import { type SiteRooms, siteRoutes } from "./routes-site.ts";
 
-const BODY_BYTES_MAX = 4 * 1024;
-/** Longer than any spelling of a card number or a token. */
-const CREDENTIAL_CHARACTERS_MAX = 128;
 const TAPS_MAX = 500;
 const TAPS_DEFAULT = 50;
-const PAGE_TAPS = 20;
-/** Requests that wait for the journal to be read, one after the other; more are told to come back. */
-const READS_WAITING_MAX = 32;
+/** As many as somebody who has not signed in is shown of a card number. */
+const OPEN_DIGITS_MAX = 6;
 
-export interface ConsoleRooms {
+export interface ConsoleRooms extends CardRooms, SiteRooms {
   status(): Status;
   metrics(): Promise<Exposition>;
   /** Newest first: taps before sequence `before` (null: from the end). */
   taps(limit: number, before: number | null): Promise<TapPage>;
-  /** Who is on the site. */
-  rollCall(): RollCall;
+  search(query: TapQuery, limit: number, before: number | null): Promise<TapPage>;
   /** Hands a credential to a virtual reader; a refusal in words, or null when taken. */
   present(reader: string, credential: string): string | null;
-  /** `card`: a card number or a token, as a person typed it. */
-  lookup(card: string): LookupAnswer;
+}
+
+export interface ConsoleDoors {
+  guards: readonly MiddlewareHandler<Visitor>[];
+  session: Hono<Visitor>;
+  page: Page;
+  live: Live;
+  log: Log;
 }
 
 export function createApp(
-  guards: readonly MiddlewareHandler<Visitor>[],
+  { guards, session, page, live, log }: ConsoleDoors,
   rooms: ConsoleRooms,
-  live: Live,
-  log: Log,
 ): Hono<Visitor> {
   const app = new Hono<Visitor>();
-  const readTaps = oneAtATime((limit: number, before: number | null) => rooms.taps(limit, before));
-
-  const readMetrics = oneAtATime(() => rooms.metrics());
+  const inTurn = oneAtATime();
+  const metricsInTurn = oneAtATime();
 
   app.onError((error) => {
     if (error instanceof HTTPException) return error.getResponse();
@@ -66,48 +66,48 @@ export function createApp(
     }),
   );
 
-  app.get("/", async (c) => {
-    const { taps } = await readTaps(PAGE_TAPS, null);
-    const page = await renderPage(rooms.status(), taps);
-    return c.html(shown(c, String(page)));
+  app.get("/", (c) => c.html(page.in(languageOf(c.req.header("accept-language") ?? ""))));
+  app.get("/page/:file", (c) => {
+    const file = page.files.get(c.req.param("file"));
+    if (file === undefined) return c.notFound();
+    // Asked for again at each visit, and sent again only after an update of the program.
+    const cached = { ETag: file.tag, "Cache-Control": "no-cache" };
+    if (c.req.header("if-none-match") === file.tag) return c.body(null, 304, cached);
+    return c.body(file.text, 200, { ...cached, "Content-Type": file.type });
   });
   app.get("/healthz", (c) => {
     const ailing = ailment(rooms.status());
     return ailing === null ? c.json({ status: "ok" }) : c.json({ status: "ailing", error: ailing }, 503);
   });
   app.get("/metrics", async (c) => {
-    const { contentType, text } = await readMetrics();
+    const { contentType, text } = await metricsInTurn(() => rooms.metrics());
     return c.body(text, 200, { "Content-Type": contentType });
   });
   app.get("/api/status", (c) => answer(c, rooms.status()));
   app.get("/api/taps", async (c) => {
     const limit = integerOf(c, "limit", TAPS_MAX) ?? TAPS_DEFAULT;
     const before = integerOf(c, "before", Number.MAX_SAFE_INTEGER);
-    return answer(c, await readTaps(limit, before));
+    const query = queryOf(c);
+    const read = () => (query === null ? rooms.taps(limit, before) : rooms.search(query, limit, before));
+    return answer(c, await inTurn(read));
   });
-  app.post("/api/taps", takeJsonOnly, boundBody, async (c) => {
-    const { reader, credential } = presentationOf(await c.req.json().catch(() => null));
+  app.post("/api/taps", ...TAKE_JSON, async (c) => {
+    const { reader, credential } = await textsOf(c, ["reader", "credential"]);
     const why = rooms.present(reader, credential);
     if (why !== null) throw refusal(422, shown(c, why));
     return c.json({ taken: true }, 202);
   });
-  app.get("/api/presence", (c) => {
-    if (!c.var.signedIn) throw refusal(401, "who is on site is shown to who gives console.password");
-    return c.json(rooms.rollCall());
-  });
-  app.get("/api/cards/:card", (c) => {
-    const asked = c.req.param("card");
-    if (asked.length > CREDENTIAL_CHARACTERS_MAX) throw refusal(400, "this is too long for a card number");
-    return c.json(onlyAsked(rooms.lookup(asked), asked, c.var.signedIn));
-  });
   app.get("/api/events", (c) => {
     const { outgoing } = c.env;
-    const stream = live.open(c.var.signedIn, () => outgoing.destroy());
+    const stream = live.open(c.var.isStillIn, () => outgoing.destroy());
     if (stream === null) throw refusal(503, "too many pages are open on this gateway");
     // However it ends, and also where nobody reads the body (HEAD).
     outgoing.once("close", stream.closed);
     return c.body(stream.body, 200, { "Content-Type": "text/event-stream" });
   });
+  app.route("/api/session", session);
+  app.route("/api/cards", cardRoutes(rooms, inTurn));
+  app.route("/api", siteRoutes(rooms, inTurn));
   return app;
 }
 
@@ -125,84 +125,44 @@ function headers(): MiddlewareHandler<Visitor> {
     strictTransportSecurity: false,
   });
   return async (c, next) => {
-    await secure(c, next);
-    c.res.headers.set("Cache-Control", "no-store");
-  };
-}
-
-/** A page from elsewhere cannot send this content type unasked. */
-const takeJsonOnly: MiddlewareHandler<Visitor> = (c, next) => {
-  const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/json") throw refusal(415, "send application/json");
-  // What is said beforehand is refused before it is read.
-  if (c.req.header("content-length") === undefined) throw refusal(411, "say the body's length");
-  return next();
-};
-
-const boundBody = bodyLimit({
-  maxSize: BODY_BYTES_MAX,
-  onError: () => {
-    throw refusal(413, `send at most ${BODY_BYTES_MAX} bytes`);
-  },
-});
-
-function answer(c: Context<Visitor>, value: unknown): Response {
-  return c.body(shown(c, JSON.stringify(value)), 200, { "Content-Type": "application/json" });
-}
-
-function shown(c: Context<Visitor>, text: string): string {
-  return c.var.signedIn ? text : maskCards(text);
-}
-
-/**
- * What the site wrote of a card is for who has signed in. A token that leads to a card does not tell its number to
- * somebody nobody knows; a number one typed is known already.
- */
-function onlyAsked(found: LookupAnswer, asked: string, signedIn: boolean): LookupAnswer {
-  if (signedIn) return found;
-  const { site: _, ...rest } = found;
-  const { card } = rest;
-  const isAsked = card !== null && bare(asked) === bare(card);
-  return card === null || isAsked ? rest : { ...rest, card: maskCards(card) };
-}
-
-function bare(text: string): string {
-  return text.replace(/[^A-Za-z0-9]/g, "").toUpperCase();
-}
-
-/** A query parameter from 1 to `max`, or null where it is not given. */
-function integerOf(c: Context<Visitor>, name: string, max: number): number | null {
-  const text = c.req.query(name);
-  if (text === undefined) return null;
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : 0;
-  if (value < 1 || value > max) throw refusal(400, `${name} is a whole number from 1 to ${max}`);
-  return value;
-}
-
-function presentationOf(body: unknown): { reader: string; credential: string } {
-  const fields = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
-  const { reader, credential, ...rest } = fields;
-  const isText = (value: unknown): value is string =>
-    typeof value === "string" && value !== "" && value.length <= CREDENTIAL_CHARACTERS_MAX;
-  if (!isText(reader) || !isText(credential) || Object.keys(rest).length > 0) {
-    throw refusal(400, 'send {"reader": "…", "credential": "…"}');
-  }
-  return { reader, credential };
-}
-
-/** Reads run one after the other, so that many pages cannot make the disk busy together. */
-function oneAtATime<Args extends unknown[], Result>(
-  read: (...args: Args) => Promise<Result>,
-): (...args: Args) => Promise<Result> {
-  let waiting = 0;
-  let last: Promise<unknown> = Promise.resolve();
-  return async (...args) => {
-    if (waiting >= READS_WAITING_MAX) throw refusal(503, "too many are asking; ask again in a second");
-    waiting += 1;
-    const result = last.then(() => read(...args));
-    last = result.catch(() => null);
-    return result.finally(() => {
-      waiting -= 1;
+    let own: string | null = null;
+    await secure(c, async () => {
+      await next();
+      own = c.res.headers.get("Content-Security-Policy");
     });
+    if (own !== null) c.res.headers.set("Content-Security-Policy", own);
+    if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
   };
+}
+
+/** What taps are searched by; null where nothing is asked for. */
+function queryOf(c: Context<Visitor>): TapQuery | null {
+  const { card, reason, accessPoint, reader, from, to } = c.req.query();
+  const cardEnd = card?.replace(/[^0-9]/g, "") ?? null;
+  if (cardEnd !== null && !/^\d{2,10}$/.test(cardEnd))
+    throw refusal(400, "card is a card number's last digits");
+  // Otherwise digits that are not shown could be tried out.
+  if (cardEnd !== null && cardEnd.length > OPEN_DIGITS_MAX && !c.var.signedIn)
+    throw refusal(403, `sign in to search by more than a card number's last ${OPEN_DIGITS_MAX} digits`);
+  if (reason !== undefined && !isReason(reason)) throw refusal(400, `reason is one of ${REASONS.join(", ")}`);
+  const query = {
+    cardEnd,
+    reason: reason ?? null,
+    accessPoint: accessPoint ?? null,
+    reader: reader ?? null,
+    fromMs: timeOf("from", from),
+    toMs: timeOf("to", to),
+  };
+  return Object.values(query).every((wish) => wish === null) ? null : query;
+}
+
+function isReason(text: string): text is Reason {
+  return Object.hasOwn(TEXTS, text);
+}
+
+function timeOf(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms)) throw refusal(400, `${name} is a time like 2026-11-22T06:30:00Z`);
+  return ms;
 }

@@ -1,14 +1,21 @@
 /** A console with rooms made up for it, on a free port; and what tests ask of it. */
 import { type IncomingMessage, request } from "node:http";
+import { tellStory } from "../../daemon/card-story.ts";
 import { type ConsoleSettings, createConsole } from "../../daemon/console/console.ts";
+import { loadPage, type Page } from "../../daemon/console/page.ts";
 import type { ConsoleRooms } from "../../daemon/console/routes.ts";
 import type { TapView } from "../../daemon/gateway.ts";
+import type { Identified } from "../../daemon/identify.ts";
 import type { LookupAnswer } from "../../daemon/lookup.ts";
+import { byItsEnds } from "../../daemon/main-console.ts";
 import type { RollCall } from "../../daemon/presence-desk.ts";
 import { TEXTS } from "../../daemon/reasons.ts";
 import { type CloudEvent, eventOfLine } from "../../daemon/record.ts";
 import type { Status } from "../../daemon/status.ts";
-import type { Log } from "../../drivers/ports.ts";
+import { createFiles } from "../../drivers/files.ts";
+import type { Clock, Log } from "../../drivers/ports.ts";
+import { createSystemDisk, systemRandom } from "../../drivers/system.ts";
+import type { SiteChange } from "../../sync/site-change.ts";
 import { SimClock } from "../sim/clock.ts";
 
 export const CARD = "BB-1234-567890";
@@ -109,9 +116,28 @@ const ROLL_CALL: RollCall = {
   ],
 };
 
-/** Rooms with `journaled` taps, and the presentations that they were handed. */
-export function makeRooms(journaled = 100) {
+/** A tap of a chip, as a technician is shown it at the gateway itself. */
+export const IDENTIFIED: Identified = {
+  sight: { kind: "uid", time: SINCE, monotonicMs: 5, hex: "04a1b2c3d4e5f6" },
+  ways: [
+    { setting: "uid", shows: byItsEnds("04A1B2C3D4E5F6"), card: CARD, reason: "granted" },
+    {
+      setting: "{ uid: hex, order: lsb, bytes: 4, cut: last }",
+      shows: `${byItsEnds("A1B2C3D4")}, the last bytes`,
+      card: null,
+      reason: "unknown",
+    },
+  ],
+  leftOut: 0,
+};
+
+/** Rooms with `journaled` taps, and what they were handed: presentations, notes, and changes of the site's list. */
+export function makeRooms(journaled = 100, clock: Clock = new SimClock()) {
   const presented: { reader: string; credential: string }[] = [];
+  const noted: Record<string, unknown>[] = [];
+  const changes: SiteChange[] = [];
+  const identifying = new Set<(identified: Identified) => void>();
+  const numberOf = (text: string): string | null => (lookUp(text).card === CARD ? CARD : null);
   const rooms: ConsoleRooms = {
     status: wellStatus,
     metrics: async () => ({
@@ -130,8 +156,47 @@ export function makeRooms(journaled = 100) {
       return null;
     },
     lookup: lookUp,
+    clock,
+    nowMs: () => clock.monotonicMs(),
+    facts: {
+      workplaceId: "8112345678",
+      timeZone: "Europe/Stockholm",
+      virtualReaders: ["office"],
+      allowsOnly: false,
+    },
+    history: async () => ({
+      since: SINCE,
+      hours: [{ at: SINCE, granted: 3, refused: 1 }],
+      latenciesMs: [4.5, 8],
+      unsent: [{ at: SINCE, count: 3 }],
+    }),
+    search: async ({ reason }, limit) => {
+      const taps = [100, 99, 98, 97].map(tapEvent).filter(({ data }) => data.reason === reason);
+      return {
+        taps: taps.slice(0, limit),
+        next: taps.length > limit ? Number(taps[limit - 1]?.data.seq) : null,
+      };
+    },
+    story: async (card) => tellStory(card, [tapEvent(100), tapEvent(98)], null),
+    note: async (event, data) => void noted.push({ event, ...data }),
+    refresh: async () => {},
+    numberOf,
+    siteList: () => [...changes],
+    changeSiteList: async ({ event, card, until, why, who }) => {
+      if (until === "1999-01-01")
+        return { kind: "refused", why: "1999-01-01 has passed already", isUsage: true };
+      const untilMs = until === null ? null : Date.parse(until);
+      const change: SiteChange = { event, card, until, untilMs, why, who, at: SINCE, atTrusted: true };
+      changes.push(change);
+      return { kind: "done", change };
+    },
+    identify: (reader, tell) => {
+      if (reader !== "north-in-1") throw new Error(`there is no reader ${reader}, but: north-in-1`);
+      identifying.add(tell);
+      return () => identifying.delete(tell);
+    },
   };
-  return { rooms, presented };
+  return { rooms, presented, noted, changes, identifying };
 }
 
 export interface House {
@@ -141,6 +206,10 @@ export interface House {
   /** What was logged, as `level message`. */
   logged: string[];
   presented: { reader: string; credential: string }[];
+  noted: Record<string, unknown>[];
+  changes: SiteChange[];
+  /** Who is shown the next taps of a reader. */
+  identifying: Set<(identified: Identified) => void>;
   tapped(view: TapView): void;
   stop(): Promise<void>;
 }
@@ -151,10 +220,11 @@ export async function openHouse(
 ): Promise<House> {
   const clock = new SimClock();
   const logged: string[] = [];
-  const made = makeRooms();
+  const made = makeRooms(100, clock);
   const console = createConsole(
     { host: "127.0.0.1", port: 0, password: null, tls: null, ...settings },
-    { clock, log: recordingLog(logged) },
+    { clock, log: recordingLog(logged), random: systemRandom },
+    await pageOnDisk(),
     { ...made.rooms, ...rooms },
   );
   const { url } = await console.start();
@@ -164,9 +234,17 @@ export async function openHouse(
     clock,
     logged,
     presented: made.presented,
+    noted: made.noted,
+    changes: made.changes,
+    identifying: made.identifying,
     tapped: (view) => console.tapped(view),
     stop: () => console.stop(),
   };
+}
+
+/** The page as it is in the house. */
+export function pageOnDisk(): Promise<Page> {
+  return loadPage(createFiles(createSystemDisk(), systemRandom));
 }
 
 export function recordingLog(lines: string[]): Log {

@@ -11,6 +11,7 @@ import type { ConsoleSettings } from "../../daemon/console/console.ts";
 import { createConsole } from "../../daemon/console/console.ts";
 import type { ConsoleRooms } from "../../daemon/console/routes.ts";
 import type { TapPage } from "../../daemon/recent-taps.ts";
+import { systemRandom } from "../../drivers/system.ts";
 import { makeAuthority } from "../peers/certificates.ts";
 import { SimClock } from "../sim/clock.ts";
 import {
@@ -20,6 +21,7 @@ import {
   MASKED,
   makeRooms,
   openHouse,
+  pageOnDisk,
   postJson,
   readMessages,
   recordingLog,
@@ -162,17 +164,47 @@ test("a look-up echoes the number that was asked, and does not tell the number b
   expect((await fetch(`${url}/api/cards/${"9".repeat(129)}`)).status).toBe(400);
 });
 
-test("the page shows how the gateway is, escaped and shortened, and loads nothing", async () => {
-  const status = { ...wellStatus(), site: "<script>alert(1)</script>" };
-  const { url } = await open({}, { status: () => status });
-  const response = await fetch(url);
-  const page = await response.text();
-  expect(response.headers.get("content-type")).toMatch(/^text\/html/);
-  expect(page).toContain("Grinden fungerar.");
-  expect(page).toContain(MASKED);
-  expect(page).not.toContain(CARD);
-  expect(page).not.toContain("<script");
-  expect(page).not.toMatch(/src=|url\(/);
+test("the page comes in the browser's language, and with all it needs from the gateway itself", async () => {
+  const { url } = await open();
+  const pageIn = async (language: string): Promise<string> => {
+    const response = await fetch(url, { headers: { "accept-language": language } });
+    expect(response.headers.get("content-type")).toMatch(/^text\/html/);
+    return response.text();
+  };
+  expect(await pageIn("en-GB,en;q=0.9,sv;q=0.8")).toContain('<html lang="en">');
+  expect(await pageIn("de, sv;q=0.5, en;q=0.4")).toContain('<html lang="sv">');
+  expect(await pageIn("*")).toContain('<html lang="sv">');
+  const page = await pageIn("sv");
+  const linked = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+  expect(linked.filter((path) => !path.startsWith("/"))).toEqual([]);
+  let bytes = Buffer.byteLength(page);
+  for (const path of linked.filter((path) => path.startsWith("/page/"))) {
+    const file = await fetch(url + path);
+    expect([path, file.status]).toEqual([path, 200]);
+    const text = await file.text();
+    expect(text).not.toMatch(/https?:\/\/(?!www\.w3\.org)/);
+    bytes += Buffer.byteLength(text);
+  }
+  // What a telephone at a bad network has to fetch.
+  expect(bytes).toBeLessThan(150_000);
+});
+
+test("every module of the page is loaded with it, not one after the other", async () => {
+  const { files } = await pageOnDisk();
+  const index = files.get("index.html")!.text;
+  const modules = [...files.keys()].filter((name) => name.endsWith(".js"));
+  expect(modules.filter((name) => !index.includes(`/page/${name}"`))).toEqual([]);
+});
+
+test("a file of the page is sent again only when it is another", async () => {
+  const { url } = await open();
+  const first = await fetch(`${url}/page/style.css`);
+  const tag = first.headers.get("etag")!;
+  expect(first.headers.get("cache-control")).toBe("no-cache");
+  const again = await fetch(`${url}/page/style.css`, { headers: { "if-none-match": tag } });
+  expect([again.status, await again.text()]).toEqual([304, ""]);
+  for (const path of ["/page/none.js", "/page/..%2fpage.ts", "/page/%2e%2e%2f%2e%2e%2fmain.ts"])
+    expect([path, (await fetch(url + path)).status]).toEqual([path, 404]);
 });
 
 test("what is not there is 404, a wrong method 405, a fault of ours 500 without its inside", async () => {
@@ -197,7 +229,7 @@ test("what is not there is 404, a wrong method 405, a fault of ours 500 without 
 
 test("every answer carries the security headers, refusals too", async () => {
   const { url } = await open();
-  for (const path of ["/", "/api/status", "/api/nothing", "/api/taps?limit=0"]) {
+  for (const path of ["/", "/api/status", "/api/session", "/api/nothing", "/api/taps?limit=0"]) {
     const { headers } = await fetch(url + path);
     expect(headers.get("content-security-policy")).toBe(
       "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -316,9 +348,9 @@ test("after a failed start it may be tried again, and stop is safe at any time",
   const holder = createServer().listen(0, "127.0.0.1");
   await once(holder, "listening");
   const { port } = holder.address() as { port: number };
-  const world = { clock: new SimClock(), log: recordingLog([]) };
+  const world = { clock: new SimClock(), log: recordingLog([]), random: systemRandom };
   const settings = { host: "127.0.0.1", port, password: null, tls: null };
-  const console = createConsole(settings, world, makeRooms().rooms);
+  const console = createConsole(settings, world, await pageOnDisk(), makeRooms().rooms);
   await console.stop();
   await expect(console.start()).rejects.toThrow("is taken");
   await console.stop();

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="$PATH:/usr/sbin:/sbin"
-declare -A package_of=([mosquitto]=mosquitto [nginx]=nginx-light [socat]=socat [nc]=netcat-openbsd [openssl]=openssl [pcscd]=pcscd [faketime]=faketime [python3]=python3 [make]=make [g++]=g++
+declare -A package_of=([mosquitto]=mosquitto [nginx]=nginx-light [socat]=socat [nc]=netcat-openbsd [openssl]=openssl [pcscd]=pcscd [faketime]=faketime [python3]=python3 [make]=make [g++]=g++ [chromium]=chromium
   [systemd-analyze]=systemd)
 declare -A package_with=([/usr/include/PCSC/winscard.h]=libpcsclite-dev [/usr/lib/pcsc/drivers/serial/libifdvpcd.so]=vsmartcard-vpcd)
 # What node-hid is linked against.

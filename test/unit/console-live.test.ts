@@ -8,13 +8,19 @@ test("a page that takes nothing is hung up on, one that takes is not", async () 
   const live = createLive(clock, wellStatus);
   let stuckHangUps = 0;
   let takingHangUps = 0;
-  const stuck = live.open(true, () => {
-    stuckHangUps += 1;
-    stuck?.closed();
-  });
-  const taking = live.open(true, () => {
-    takingHangUps += 1;
-  });
+  const stuck = live.open(
+    () => true,
+    () => {
+      stuckHangUps += 1;
+      stuck?.closed();
+    },
+  );
+  const taking = live.open(
+    () => true,
+    () => {
+      takingHangUps += 1;
+    },
+  );
   const reader = taking!.body.getReader();
   for (let round = 0; round < 20; round += 1) {
     for (let count = 0; count < 256; count += 1) live.tapped(tapView());
@@ -30,7 +36,12 @@ test("each page sees card numbers as its visitor may", async () => {
   const clock = new SimClock();
   const live = createLive(clock, wellStatus);
   const read = async (signedIn: boolean): Promise<string> => {
-    const reader = live.open(signedIn, () => {})!.body.getReader();
+    const reader = live
+      .open(
+        () => signedIn,
+        () => {},
+      )!
+      .body.getReader();
     let text = Buffer.from((await reader.read()).value!).toString();
     live.tapped(tapView());
     await clock.advance(50);
@@ -49,7 +60,10 @@ test("without a page nothing is kept and no time is taken", async () => {
   const clock = new SimClock();
   const live = createLive(clock, wellStatus);
   live.tapped(tapView());
-  const page = live.open(true, () => {})!;
+  const page = live.open(
+    () => true,
+    () => {},
+  )!;
   const reader = page.body.getReader();
   expect(Buffer.from((await reader.read()).value!).toString()).not.toContain("event: tap");
   page.closed();

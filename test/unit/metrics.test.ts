@@ -42,9 +42,16 @@ function journalWith(seq: number): { files: Files; reads: { count: number } } {
 function makeMetrics(status: () => Status = wellStatus) {
   const clock = new SimClock({ wallMs: Date.parse("2026-11-22T07:00:00.000Z") });
   const { files, reads } = journalWith(121);
-  const metrics = new Metrics(["north-in", "south-in"], { clock, files, journalDir: "/journal", status });
+  const measured: number[] = [];
+  const metrics = new Metrics(["north-in", "south-in"], {
+    clock,
+    files,
+    journalDir: "/journal",
+    status,
+    measured: (seconds) => measured.push(seconds),
+  });
   const values = async () => valuesIn((await metrics.render()).text);
-  return { clock, metrics, reads, values };
+  return { clock, metrics, reads, values, measured };
 }
 
 function valuesIn(text: string): Map<string, number> {
@@ -84,7 +91,7 @@ test("every decision is counted by access point and reason, from nought", async 
 });
 
 test("the time from a tap to its relay is measured once a pulse, and not where somebody asked to go out", async () => {
-  const { clock, metrics, values } = makeMetrics();
+  const { clock, metrics, values, measured } = makeMetrics();
   const relay = metrics.watchRelay("north-in", RELAY);
   metrics.tapped(tap("blocked", clock.monotonicMs()));
   relay.energised();
@@ -104,6 +111,8 @@ test("the time from a tap to its relay is measured once a pulse, and not where s
   expect(now.get(name("count"))).toBe(1);
   expect(now.get(name("sum"))).toBeCloseTo(0.03);
   expect([now.get(name("bucket", 'le="0.02",')), now.get(name("bucket", 'le="0.05",'))]).toEqual([0, 1]);
+  // For whoever draws it, too.
+  expect(measured).toEqual([0.03]);
 });
 
 test("a grant whose relay never moved is not taken for the next one's", async () => {

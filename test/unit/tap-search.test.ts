@@ -83,8 +83,8 @@ test.each<[string, Partial<TapQuery>, number[]]>([
   ["all of it", { cardEnd: "90", reason: "blocked", fromMs: Date.parse("2026-11-22T00:00:00Z") }, [9]],
   ["digits that are elsewhere in a line", { cardEnd: "20" }, []],
 ])("by %s", async (_what, query, seqs) => {
-  const { taps, nextSeq } = await searchTaps(PLACE, { ...ANY, ...query }, 50, END);
-  expect([seqsOf(taps), nextSeq]).toEqual([seqs, null]);
+  const { taps, next } = await searchTaps(PLACE, { ...ANY, ...query }, 50, END);
+  expect([seqsOf(taps), next]).toEqual([seqs, null]);
 });
 
 test("pages join without gap or overlap, whatever their length", async () => {
@@ -92,9 +92,9 @@ test("pages join without gap or overlap, whatever their length", async () => {
     const seen: unknown[] = [];
     let endSeq: number | null = END;
     while (endSeq !== null) {
-      const { taps, nextSeq } = await searchTaps(PLACE, { ...ANY, cardEnd: "567890" }, limit, endSeq);
+      const { taps, next } = await searchTaps(PLACE, { ...ANY, cardEnd: "567890" }, limit, endSeq);
       seen.push(...seqsOf(taps));
-      endSeq = nextSeq === null ? null : nextSeq - 1;
+      endSeq = next === null ? null : next - 1;
     }
     expect(seen).toEqual([9, 8, 7, 5, 4, 1]);
   }
@@ -102,9 +102,9 @@ test("pages join without gap or overlap, whatever their length", async () => {
 
 test("one answer looks through so many lines, and says where to go on", async () => {
   const first = await searchTaps(PLACE, { ...ANY, reason: "removed-early" }, 10, END, 4);
-  expect([seqsOf(first.taps), first.nextSeq]).toEqual([[], 4]);
-  const second = await searchTaps(PLACE, { ...ANY, reason: "removed-early" }, 10, first.nextSeq! - 1, 4);
-  expect([seqsOf(second.taps), second.nextSeq]).toEqual([[3], null]);
+  expect([seqsOf(first.taps), first.next]).toEqual([[], 4]);
+  const second = await searchTaps(PLACE, { ...ANY, reason: "removed-early" }, 10, first.next! - 1, 4);
+  expect([seqsOf(second.taps), second.next]).toEqual([[3], null]);
 });
 
 test("days that were not asked for are not read through", async () => {
@@ -116,7 +116,7 @@ test("days that were not asked for are not read through", async () => {
 
 test("an empty journal has no taps", async () => {
   const place = await journalOf({});
-  expect(await searchTaps(place, ANY, 10, END)).toEqual({ taps: [], nextSeq: null });
+  expect(await searchTaps(place, ANY, 10, END)).toEqual({ taps: [], next: null });
 });
 
 // ---------------------------------------------------------------- the story

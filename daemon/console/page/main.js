@@ -1,0 +1,372 @@
+/** The page: which view is shown, what people do in it, and bringing it up to date. */
+import { h, morph } from "./dom.js";
+import { icon } from "./parts.js";
+import {
+  ask,
+  changed,
+  follow,
+  onChange,
+  readPresence,
+  readSession,
+  signIn,
+  signOut,
+  state,
+} from "./state.js";
+import { cardsView, cardView, queryOf, search, searchOn, tell, told } from "./view-cards.js";
+import { hunt, identifyView, startHunt, stopHunt } from "./view-identify.js";
+import { nowView, verdictOf } from "./view-now.js";
+import { presenceView } from "./view-presence.js";
+import { readersView } from "./view-readers.js";
+import { readSiteList, siteView } from "./view-site.js";
+import { tellOf, words } from "./words.js";
+
+const NAV = ["now", "cards", "readers", "site", "presence"];
+/** How old what is shown grows is seen in words. */
+const TICK_MS = 5_000;
+
+const app = document.getElementById("app");
+const voice = document.getElementById("voice");
+/** What came of the last thing that was done. */
+let notice = null;
+let dialog = null;
+let isPlanned = false;
+let spokenTap = null;
+let spokenVerdict = null;
+
+// ---------------------------------------------------------------- where we are
+
+/** `#/card/BB-…` is `["card", "BB-…"]`. */
+function place() {
+  const [view = "now", what = ""] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  return [view === "" ? "now" : view, what];
+}
+
+function arrive() {
+  const [view, what] = place();
+  notice = null;
+  if (view !== "identify") stopHunt();
+  if (view === "card" && told.asked !== what) void tell(what).finally(changed);
+  if (view === "site") void readSiteList().finally(changed);
+  if (view === "presence") void readPresence();
+  render();
+  scrollTo(0, 0);
+  // Whoever hears the page is told where they came to.
+  document.querySelector("main h1")?.focus({ preventScroll: true });
+}
+
+function viewOf() {
+  const [view, what] = place();
+  switch (view) {
+    case "cards":
+      return cardsView(notice);
+    case "card":
+      return cardView();
+    case "readers":
+      return readersView(notice);
+    case "identify":
+      return identifyView(what);
+    case "site":
+      return siteView(notice);
+    case "presence":
+      return presenceView();
+    default:
+      return nowView(notice);
+  }
+}
+
+// ---------------------------------------------------------------- showing it
+
+function render() {
+  isPlanned = false;
+  const w = words();
+  document.documentElement.lang = state.language;
+  const view = h(
+    "main",
+    { id: "content", class: `view-${place()[0]}` },
+    state.status === null ? h("p", { class: "lead" }, w.connecting) : viewOf(),
+  );
+  for (const title of view.querySelectorAll("h1")) title.setAttribute("tabindex", "-1");
+  morph(
+    app,
+    h(
+      "div",
+      {},
+      h("a", { class: "skip", href: "#content", "data-do": "skip" }, w.skip),
+      headerOf(),
+      view,
+      navOf(),
+      dialogOf(),
+    ),
+  );
+  if (dialog !== null && !app.querySelector("dialog").open) app.querySelector("dialog").showModal();
+  if (state.status === null) return;
+  const { title } = verdictOf();
+  document.title = `${title} · ${state.status.gateway}`;
+  speak(title);
+}
+
+/** Many things may have changed at once: they are shown together. */
+function plan() {
+  if (isPlanned) return;
+  isPlanned = true;
+  requestAnimationFrame(render);
+}
+
+/** Aloud: how the gate is when that changes, and each new tap. */
+function speak(verdict) {
+  const [tap] = state.taps;
+  const tapKey = tap === undefined ? null : `${tap.time} ${tap.reader}`;
+  const said = [];
+  if (spokenVerdict !== null && spokenVerdict !== verdict) said.push(verdict);
+  if (spokenTap !== null && tapKey !== spokenTap && tap?.seq === null)
+    said.push(`${tap.accessPoint}: ${tellOf(tap.reason)}`);
+  spokenVerdict = verdict;
+  spokenTap = tapKey ?? "";
+  if (said.length > 0) voice.textContent = said.join(". ");
+}
+
+function headerOf() {
+  const w = words();
+  const { status, session } = state;
+  return h(
+    "header",
+    { class: "top" },
+    h(
+      "a",
+      { class: "brand", href: "#/" },
+      h("img", { src: "/page/icon.svg", alt: "", width: 28, height: 28 }),
+      h(
+        "span",
+        {},
+        h("strong", {}, status?.gateway ?? "Grindvakt"),
+        status === null ? null : h("span", { class: "soft" }, status.site),
+      ),
+    ),
+    h(
+      "div",
+      { class: "top-actions" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button plain",
+          "data-do": "language",
+          lang: state.language === "sv" ? "en" : "sv",
+        },
+        w.otherLanguage,
+      ),
+      session.signedIn
+        ? h(
+            "button",
+            { type: "button", class: "button plain", "data-do": "sign-out", title: session.name },
+            w.signOut,
+          )
+        : h("button", { type: "button", class: "button plain", "data-do": "sign-in" }, w.signIn),
+    ),
+  );
+}
+
+function navOf() {
+  const w = words();
+  const [view] = place();
+  const here = { card: "cards", identify: "readers" }[view] ?? view;
+  return h(
+    "nav",
+    { class: "nav", "aria-label": "Grindvakt" },
+    NAV.map((name) =>
+      h(
+        "a",
+        { href: `#/${name === "now" ? "" : name}`, "aria-current": name === here ? "page" : null },
+        icon(name),
+        h("span", {}, w.nav[name]),
+      ),
+    ),
+  );
+}
+
+// ---------------------------------------------------------------- asking a person
+
+/** `dialog`: `{ kind: "sign-in", fault }`, or `{ kind: "open", gate, fault }`; null: none is open. */
+function dialogOf() {
+  const w = words();
+  const isSignIn = dialog?.kind !== "open";
+  const input = (id, text, more) =>
+    h("div", { class: "field" }, h("label", { for: id }, text), h("input", { id, name: id, ...more }));
+  const canGo = !isSignIn || state.session.canSignIn;
+  return h(
+    "dialog",
+    { "aria-labelledby": "dialog-title", open: null },
+    h(
+      "form",
+      {
+        method: "dialog",
+        "data-submit": isSignIn ? "signing-in" : "opening",
+        "data-key": isSignIn ? "sign-in" : "open",
+      },
+      h("h2", { id: "dialog-title" }, isSignIn ? w.signIn : `${w.openGate} ${dialog.gate}`),
+      h("p", {}, isSignIn ? (canGo ? w.whySignIn : w.noPassword) : w.openAsk(dialog.gate)),
+      isSignIn && canGo
+        ? [
+            input("name", w.name, { required: true, maxlength: 100, autocomplete: "name" }),
+            input("password", w.password, {
+              type: "password",
+              required: true,
+              maxlength: 128,
+              autocomplete: "current-password",
+            }),
+          ]
+        : null,
+      isSignIn ? null : input("why", w.why, { maxlength: 200, autocomplete: "off" }),
+      h("p", { class: "notice", role: "alert", hidden: !dialog?.fault }, dialog?.fault ?? ""),
+      h(
+        "div",
+        { class: "buttons" },
+        canGo ? h("button", { class: "button strong" }, isSignIn ? w.signIn : w.openGate) : null,
+        h("button", { type: "button", class: "button quiet", "data-do": "close" }, w.cancel),
+      ),
+    ),
+  );
+}
+
+function closeDialog() {
+  dialog = null;
+  app.querySelector("dialog")?.close();
+  render();
+}
+
+// ---------------------------------------------------------------- what people do
+
+/** What is clicked says in `data-do` what it does. */
+const DOINGS = {
+  language() {
+    state.language = state.language === "sv" ? "en" : "sv";
+    localStorage.setItem("language", state.language);
+    changed();
+  },
+  "sign-in": () => openDialog({ kind: "sign-in", fault: null }),
+  "sign-out": () => signOut().then(arrive),
+  open: ({ gate }) => openDialog({ kind: "open", gate, fault: null }),
+  close: closeDialog,
+  skip: () => document.querySelector("main h1")?.focus(),
+  print: () => print(),
+  back: () => history.back(),
+  refresh: () =>
+    did(async () => words().refreshed((await ask("/api/refresh", "POST", {})).list.revision ?? "–")),
+  "search-more": () => searchOn(search.next).finally(changed),
+  "search-clear": () => {
+    search.taps = null;
+    search.next = null;
+    changed();
+  },
+  site: ({ what, card }) => changeSite({ card, do: what }),
+};
+
+/** What a form does once it is sent; `from`: the button that sent it. */
+const SUBMITS = {
+  "look-up": (form) => {
+    location.hash = `#/card/${encodeURIComponent(new FormData(form).get("asked").trim())}`;
+  },
+  search: (form) => {
+    search.query = queryOf(form);
+    return did(() => searchOn(null));
+  },
+  "test-tap": (form) =>
+    did(async () => {
+      await ask("/api/taps", "POST", Object.fromEntries(new FormData(form)));
+      return words().presented;
+    }),
+  identify: (form) => {
+    const { reader } = form.dataset;
+    if (hunt.reader === reader && hunt.source !== null) stopHunt();
+    else startHunt(reader, wantedOf(new FormData(form).get("wanted")));
+    changed();
+  },
+  "site-block": async (form, from) => {
+    const fields = [...new FormData(form)].filter(([, value]) => value !== "");
+    if (await changeSite({ ...Object.fromEntries(fields), do: from?.value ?? "block" })) form.reset();
+  },
+  "signing-in": (form) => confirm(form, ({ name, password }) => signIn(name, password).then(arrive)),
+  opening: (form) =>
+    confirm(form, async ({ why }) => {
+      const { gate } = dialog;
+      const { outcome } = await ask("/api/openings", "POST", {
+        accessPoint: gate,
+        ...(why === "" ? {} : { why }),
+      });
+      notice = { mood: "good", text: outcome === "running" ? words().openRunning : words().opened };
+    }),
+};
+
+function openDialog(wanted) {
+  dialog = wanted;
+  render();
+}
+
+/** In an open dialog: closes it when `act` comes through, else says why not. */
+async function confirm(form, act) {
+  try {
+    await act(Object.fromEntries(new FormData(form)));
+    form.reset();
+    closeDialog();
+  } catch (error) {
+    dialog = { ...dialog, fault: error.message };
+    changed();
+  }
+}
+
+/** Says what came of it; true when it came through. */
+async function did(act) {
+  try {
+    const text = await act();
+    notice = text === undefined ? null : { mood: "good", text };
+    return true;
+  } catch (error) {
+    notice = { mood: "bad", text: error.message };
+    return false;
+  } finally {
+    changed();
+  }
+}
+
+function changeSite(request) {
+  return did(async () => {
+    await ask("/api/site-blocks", "POST", request);
+    await readSiteList();
+    return words().done;
+  });
+}
+
+/** A number as the list writes it. */
+function wantedOf(text) {
+  const [, issuer, front, back] =
+    /^([A-Z]{2})(\d{4})(\d{6})$/.exec(text.toUpperCase().replace(/[^A-Z0-9]/g, "")) ?? [];
+  return issuer === undefined ? null : `${issuer}-${front}-${back}`;
+}
+
+addEventListener("click", (event) => {
+  const target = event.target.closest("[data-do]");
+  if (target === null) return;
+  // A link that is also done something with goes nowhere by itself.
+  if (target.tagName === "A") event.preventDefault();
+  void DOINGS[target.dataset.do]?.(target.dataset);
+});
+addEventListener("submit", (event) => {
+  event.preventDefault();
+  void SUBMITS[event.target.dataset.submit]?.(event.target, event.submitter);
+});
+// Escape closes a dialog by itself.
+addEventListener(
+  "cancel",
+  () => {
+    dialog = null;
+  },
+  true,
+);
+addEventListener("hashchange", arrive);
+addEventListener("visibilitychange", () => document.hidden || void readSession().catch(() => {}));
+
+state.language = localStorage.getItem("language") ?? state.language;
+onChange(plan);
+setInterval(plan, TICK_MS);
+follow();
+arrive();

@@ -1,0 +1,146 @@
+/** What the page knows: asked of the gateway, and told by it as it happens. */
+
+const RECENT_TAPS = 40;
+/** The gateway says something every 10 seconds; a telephone that slept has a dead connection and does not know. */
+const SILENCE_MS = 25_000;
+const AGAIN_MS = 3_000;
+const HISTORY_MS = 60_000;
+
+/** `taps`: newest first; those told live have no `seq` yet. */
+export const state = {
+  language: document.documentElement.lang,
+  status: null,
+  facts: null,
+  session: { signedIn: false, name: null, canSignIn: false },
+  taps: [],
+  history: null,
+  presence: null,
+  /** Since when nothing was heard of the gateway; null: it is there. */
+  lostAtMs: null,
+  heardAtMs: 0,
+};
+
+const listeners = new Set();
+
+/** Tells `listener` of every change until the page is left. */
+export function onChange(listener) {
+  listeners.add(listener);
+}
+
+export function changed() {
+  for (const listener of listeners) listener();
+}
+
+/** The answer of a route, or throws its words. */
+export async function ask(path, method = "GET", body = undefined) {
+  const response = await fetch(path, {
+    method,
+    headers: {
+      Accept: "application/json",
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  // The session has ended: the gateway shows where to sign in.
+  if (response.status === 401) location.reload();
+  const answer = await response.json();
+  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
+  return answer;
+}
+
+export function tapOf({ time, subject, data }) {
+  const { seq, card, reason, granted, reader, list } = data;
+  return { seq, time, accessPoint: subject, reader, card, reason, granted, revision: list?.revision ?? null };
+}
+
+// ---------------------------------------------------------------- as it happens
+
+let source = null;
+let again = null;
+
+export function follow() {
+  clearTimeout(again);
+  source?.close();
+  source = new EventSource("/api/events");
+  source.addEventListener("status", ({ data }) => {
+    const isBack = state.lostAtMs !== null || state.status === null;
+    const boot = state.status?.boot;
+    state.status = JSON.parse(data);
+    if (isBack || boot !== state.status.boot) void catchUp();
+    heard();
+  });
+  source.addEventListener("tap", ({ data }) => {
+    state.taps = [{ seq: null, revision: null, ...JSON.parse(data) }, ...state.taps].slice(0, RECENT_TAPS);
+    heard();
+  });
+  source.addEventListener("missed", () => void readTaps());
+  source.addEventListener("error", () => {
+    lost();
+    // By itself it comes back after a break, not after an answer that was no stream.
+    if (source.readyState === EventSource.CLOSED) again = setTimeout(follow, AGAIN_MS);
+  });
+}
+
+function heard() {
+  state.heardAtMs = Date.now();
+  state.lostAtMs = null;
+  changed();
+}
+
+function lost() {
+  state.lostAtMs ??= Date.now();
+  changed();
+}
+
+setInterval(() => {
+  if (state.heardAtMs > 0 && Date.now() - state.heardAtMs > SILENCE_MS) {
+    lost();
+    follow();
+  }
+}, AGAIN_MS);
+setInterval(() => void readHistory(), HISTORY_MS);
+
+/** What was missed while there was no connection. */
+async function catchUp() {
+  await Promise.allSettled([readTaps(), readHistory(), readSession(), readFacts()]);
+}
+
+async function readTaps() {
+  state.taps = (await ask(`/api/taps?limit=${RECENT_TAPS}`)).taps.map(tapOf);
+  changed();
+}
+
+async function readFacts() {
+  state.facts = await ask("/api/site");
+  changed();
+}
+
+async function readHistory() {
+  if (state.lostAtMs !== null || document.hidden) return;
+  state.history = await ask("/api/history").catch(() => null);
+  changed();
+}
+
+/** For people who have signed in only. */
+export async function readPresence() {
+  state.presence = state.session.signedIn ? await ask("/api/presence").catch(() => null) : null;
+  changed();
+}
+
+export async function readSession() {
+  state.session = await ask("/api/session");
+  changed();
+}
+
+/** What is shown depends on it: everything is asked for again. */
+export async function signIn(name, password) {
+  state.session = await ask("/api/session", "POST", { name, password });
+  await catchUp();
+  follow();
+}
+
+export async function signOut() {
+  state.session = await ask("/api/session", "DELETE");
+  await catchUp();
+  follow();
+}

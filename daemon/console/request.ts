@@ -1,0 +1,93 @@
+/** What is taken of a request, and how it is answered. */
+import type { Context, MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { maskCards } from "../mask.ts";
+import { refusal, type Visitor } from "./access.ts";
+
+const BODY_BYTES_MAX = 4 * 1024;
+/** Longer than any spelling of a card number or a token, and than any name. */
+const FIELD_CHARACTERS_MAX = 128;
+/** Longer ones are refused by who uses them, in words that say how long they may be. */
+const WORDS_CHARACTERS_MAX = 1_000;
+/** Requests that wait for the journal to be read, one after the other; more are told to come back. */
+const READS_WAITING_MAX = 32;
+
+/** A page from elsewhere cannot send this content type unasked. */
+const takeJsonOnly: MiddlewareHandler<Visitor> = (c, next) => {
+  const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/json") throw refusal(415, "send application/json");
+  // What is said beforehand is refused before it is read.
+  if (c.req.header("content-length") === undefined) throw refusal(411, "say the body's length");
+  return next();
+};
+
+const boundBody: MiddlewareHandler<Visitor> = bodyLimit({
+  maxSize: BODY_BYTES_MAX,
+  onError: () => {
+    throw refusal(413, `send at most ${BODY_BYTES_MAX} bytes`);
+  },
+});
+
+/** What every route with a body asks of it, before it is read. */
+export const TAKE_JSON = [takeJsonOnly, boundBody] as const;
+
+/** The one thing that such a route takes: texts under these keys, and no others. `why`, where it is a key, may be a sentence. */
+export async function textsOf<Required extends string, Optional extends string = never>(
+  c: Context<Visitor>,
+  required: readonly Required[],
+  optional: readonly Optional[] = [],
+): Promise<Record<Required, string> & Partial<Record<Optional, string>>> {
+  const body: unknown = await c.req.json().catch(() => null);
+  const fields = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+  const keys: readonly string[] = [...required, ...optional];
+  const isText = (key: string): boolean => {
+    const value = fields[key];
+    const charactersMax = key === "why" ? WORDS_CHARACTERS_MAX : FIELD_CHARACTERS_MAX;
+    return typeof value === "string" && value !== "" && value.length <= charactersMax;
+  };
+  const isRight =
+    required.every(isText) && Object.keys(fields).every((key) => keys.includes(key) && isText(key));
+  if (!isRight) {
+    const example = keys.map((key, at) => `"${key}"${at < required.length ? "" : "?"}: "…"`);
+    throw refusal(400, `send {${example.join(", ")}}`);
+  }
+  return fields as Record<Required, string> & Partial<Record<Optional, string>>;
+}
+
+/** A query parameter from 1 to `max`, or null where it is not given. */
+export function integerOf(c: Context<Visitor>, name: string, max: number): number | null {
+  const text = c.req.query(name);
+  if (text === undefined) return null;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value > max) throw refusal(400, `${name} is a whole number from 1 to ${max}`);
+  return value;
+}
+
+/** JSON, with card numbers as this visitor may see them. */
+export function answer(c: Context<Visitor>, value: unknown): Response {
+  return c.body(shown(c, JSON.stringify(value)), 200, { "Content-Type": "application/json" });
+}
+
+export function shown(c: Context<Visitor>, text: string): string {
+  return c.var.signedIn ? text : maskCards(text);
+}
+
+/** Whoever has not signed in is told to. */
+export function askForPerson(c: Context<Visitor>): void {
+  if (!c.var.signedIn) throw refusal(403, "sign in first");
+}
+
+/** Runs what it is given one after the other, so that many pages cannot make the disk busy together. */
+export function oneAtATime(): <Result>(read: () => Promise<Result>) => Promise<Result> {
+  let waiting = 0;
+  let last: Promise<unknown> = Promise.resolve();
+  return async (read) => {
+    if (waiting >= READS_WAITING_MAX) throw refusal(503, "too many are asking; ask again in a second");
+    waiting += 1;
+    const result = last.then(read);
+    last = result.catch(() => null);
+    return result.finally(() => {
+      waiting -= 1;
+    });
+  };
+}

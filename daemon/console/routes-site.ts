@@ -1,0 +1,97 @@
+/** What a person does at the console, and what the page has to know of the site for it. */
+import { Hono } from "hono";
+import type { SiteChange, SiteEvent } from "../../sync/site-change.ts";
+import type { HistoryView } from "../history.ts";
+import type { RollCall } from "../presence-desk.ts";
+import { TEXTS } from "../reasons.ts";
+import type { SiteAnswer, SiteRequest } from "../site-desk.ts";
+import type { ListStatus, Status } from "../status.ts";
+import { refusal, type Visitor } from "./access.ts";
+import { type IdentifyRooms, identifyStream } from "./identify-stream.ts";
+import { answer, askForPerson, TAKE_JSON, textsOf } from "./request.ts";
+
+/** The newest; the whole list is shown by `grindvakt site list`. */
+const CHANGES_MAX = 500;
+const DOINGS = {
+  block: "site-blocked",
+  unblock: "site-unblocked",
+  allow: "site-allowed",
+  disallow: "site-disallowed",
+} as const satisfies Record<string, SiteEvent>;
+
+/** What of the configuration the page shows. */
+export interface SiteFacts {
+  workplaceId: string | null;
+  timeZone: string;
+  /** Readers that take test taps. */
+  virtualReaders: readonly string[];
+  /** Only cards that the site has allowed are let in. */
+  allowsOnly: boolean;
+}
+
+export interface SiteRooms extends IdentifyRooms {
+  facts: SiteFacts;
+  status(): Status;
+  history(): Promise<HistoryView>;
+  /** Asks the feed now; resolves when the answer is in force or refused. */
+  refresh(): Promise<void>;
+  /** A card number in canonical form, or null where the text is none. */
+  numberOf(text: string): string | null;
+  /** Who is on the site. */
+  rollCall(): RollCall;
+  siteList(): SiteChange[];
+  changeSiteList(request: SiteRequest): Promise<SiteAnswer>;
+}
+
+type InTurn = <Result>(read: () => Promise<Result>) => Promise<Result>;
+
+export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
+  const app = new Hono<Visitor>();
+  app.get("/site", (c) => c.json({ ...rooms.facts, texts: TEXTS }));
+  app.get("/history", async (c) => c.json(await inTurn(() => rooms.history())));
+  app.post("/refresh", ...TAKE_JSON, async (c) => {
+    await textsOf(c, []);
+    await rooms.refresh();
+    const list: ListStatus = rooms.status().list;
+    return c.json({ list });
+  });
+  app.get("/site-blocks", (c) => {
+    askForPerson(c);
+    const all = rooms.siteList().sort((a, b) => (a.at < b.at ? 1 : -1));
+    return answer(c, { changes: all.slice(0, CHANGES_MAX).map(shownOf), count: all.length });
+  });
+  app.post("/site-blocks", ...TAKE_JSON, async (c) => {
+    askForPerson(c);
+    const { card, do: what, until, why } = await textsOf(c, ["card", "do"], ["until", "why"]);
+    if (!isDoing(what)) throw refusal(400, `do is one of ${Object.keys(DOINGS).join(", ")}`);
+    const number = rooms.numberOf(card);
+    if (number === null) throw refusal(422, "this is no card number like BB-1234-567890");
+    const outcome = await rooms.changeSiteList({
+      event: DOINGS[what],
+      card: number,
+      until: until ?? null,
+      why: why ?? null,
+      who: { by: "console", name: c.var.name ?? "" },
+    });
+    if (outcome.kind === "refused") throw refusal(outcome.isUsage ? 422 : 503, outcome.why);
+    return answer(c, { change: shownOf(outcome.change) });
+  });
+  app.get("/presence", (c) => {
+    askForPerson(c);
+    return c.json(rooms.rollCall());
+  });
+  app.get("/identify/:reader", (c) => {
+    askForPerson(c);
+    return identifyStream(c, rooms, c.req.param("reader"));
+  });
+  return app;
+}
+
+function isDoing(text: string): text is keyof typeof DOINGS {
+  return Object.hasOwn(DOINGS, text);
+}
+
+/** `untilMs` follows from `until`. */
+function shownOf({ untilMs: _, ...change }: SiteChange): Omit<SiteChange, "untilMs"> {
+  return change;
+}

@@ -1,0 +1,193 @@
+/** The page in a real browser, as people meet it: from `npm start`, on a telephone and on a desk, seen, heard and with the keyboard. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { startChromium } from "../peers/chromium.ts";
+import { type Demo, startDemo } from "../peers/demo.ts";
+
+const PHONE = { width: 360, height: 740 };
+const VIEWS = ["#/", "#/cards", "#/readers", "#/site", "#/presence", "#/identify/north-in-1"];
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** WCAG 2.2 AA, with all that came before it. */
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+let demo: Demo;
+let browser: Browser;
+
+beforeAll(async () => {
+  [demo, browser] = await Promise.all([startDemo(), startChromium()]);
+  // The blocked one's turn comes later: the same card again within two seconds is the same tap.
+  for (const { card, reason } of demo.cards) if (reason !== "blocked") await demo.tap(card);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+/** Whatever a page complains of fails its test, or what it loads from elsewhere. `expected`: what it may say. */
+async function visit(hash: string, options: BrowserContextOptions = {}, expected = /(?!)/): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: PHONE,
+    locale: "sv-SE",
+    reducedMotion: "reduce",
+    ...options,
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", ({ message }) => complaints.push(message));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on(
+    "request",
+    (request) => request.url().startsWith(demo.consoleUrl) || complaints.push(request.url()),
+  );
+  onTestFinished(async () => {
+    await context.close();
+    expect(complaints.filter((words) => !expected.test(words))).toEqual([]);
+  });
+  await page.goto(`${demo.consoleUrl}/${hash}`);
+  await page.waitForSelector("main h1:not(:empty)");
+  return page;
+}
+
+async function signIn(page: Page): Promise<void> {
+  await page.click("[data-do=sign-in]");
+  await page.fill("#name", "Alva Ek");
+  await page.fill("#password", demo.password);
+  await page.click("dialog .strong");
+  await page.waitForSelector("[data-do=sign-out]");
+  await page.waitForSelector("dialog:not([open])", { state: "attached" });
+}
+
+const cardOf = (reason: string): string => demo.cards.find((one) => one.reason === reason)!.card;
+
+test("a new user sees why a blocked card was refused, and what to say, by looking and one tap of a finger", async () => {
+  const page = await visit("#/");
+  await expect.poll(() => page.innerText("main h1")).toBe("Grinden fungerar");
+  await demo.tap(cardOf("blocked"));
+  const band = page.locator(".gate", { hasText: "north-in" }).locator(".band").first();
+  await expect.poll(() => band.innerText()).toContain("Spärrad: kontakta din arbetsgivare.");
+  expect(await band.innerText()).toContain("BB-…-000003");
+  await page.locator(".taps a", { hasText: "000003" }).first().click();
+  await page.waitForSelector(".story");
+  const story = await page.innerText("main");
+  expect(story).toContain("Nekas: spärrat");
+  expect(story).toContain("Spärrat av företaget");
+  expect(story).toContain("Blocked: ask your employer.");
+  expect(story).not.toContain(cardOf("blocked"));
+});
+
+test.each(
+  (["light", "dark"] as const).flatMap((colorScheme) =>
+    (["sv-SE", "en-GB"] as const).map((locale) => [colorScheme, locale] as const),
+  ),
+)(
+  "nobody is shut out, %s, %s: no fault that axe finds, and nothing to scroll sideways at 360 px",
+  async (colorScheme, locale) => {
+    const page = await visit("#/", { colorScheme, locale });
+    await signIn(page);
+    for (const hash of [...VIEWS, `#/card/${cardOf("blocked")}`]) {
+      await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+      await page.waitForSelector(
+        hash.startsWith("#/card/") ? ".story" : `main.view-${hash.split("/")[1] || "now"} h1`,
+      );
+      expect([hash, await faultsOf(page)]).toEqual([hash, []]);
+      const width = await page.evaluate("document.documentElement.scrollWidth");
+      expect([hash, width]).toEqual([hash, PHONE.width]);
+    }
+    await page.click("[data-do=sign-out]");
+    await page.click("[data-do=sign-in]");
+    expect(["the dialog", await faultsOf(page)]).toEqual(["the dialog", []]);
+  },
+);
+
+test("axe finds a fault that is planted", async () => {
+  const page = await visit("#/");
+  await page.evaluate(`document.body.append(Object.assign(new Image(), { src: "/page/icon.svg" }))`);
+  expect((await faultsOf(page)).map((fault) => fault.split(":")[0])).toEqual(["image-alt"]);
+});
+
+async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate(async (tags) => {
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run(
+          options: object,
+        ): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }>;
+      };
+    };
+    const { violations } = await axe.run({ runOnly: tags });
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+    );
+  }, TAGS);
+}
+
+test("the language is the browser's until somebody chooses another, and stays chosen", async () => {
+  const page = await visit("#/", { locale: "en-GB" });
+  expect(await page.innerText("main h1")).toBe("The gate works");
+  await page.click("[data-do=language]");
+  await expect.poll(() => page.innerText("main h1")).toBe("Grinden fungerar");
+  await page.reload();
+  await expect.poll(() => page.innerText("main h1")).toBe("Grinden fungerar");
+  expect(await page.getAttribute("html", "lang")).toBe("sv");
+});
+
+test("a tap is found again by the card's end and the reason", async () => {
+  const page = await visit("#/cards");
+  await page.fill("#card", "000005");
+  await page.selectOption("#reason", "terminated");
+  await page.click("form[data-submit=search] .strong");
+  const rows = page.locator(".taps li");
+  await expect
+    .poll(async () => (await rows.allInnerTexts()).every((text) => text.includes("000005")))
+    .toBe(true);
+  expect(await rows.count()).toBeGreaterThan(0);
+  await page.fill("#card", "999999");
+  await page.click("form[data-submit=search] .strong");
+  await expect.poll(() => page.innerText("main")).toContain("Inga kort stämmer.");
+});
+
+test("somebody signed in blocks a card at the site and sees it refused, then lifts the block", async () => {
+  const page = await visit("#/site");
+  await signIn(page);
+  await page.fill("#block-card", cardOf("granted"));
+  await page.fill("#block-why", "borttappat");
+  await page.click("button[value=block]");
+  const row = page.locator(".rows li", { hasText: cardOf("granted") });
+  await expect.poll(() => row.innerText()).toContain("borttappat · Alva Ek");
+  await page.goto(`${demo.consoleUrl}/#/readers`);
+  await page.fill("#credential", cardOf("granted"));
+  await page.click("form[data-submit=test-tap] .strong");
+  await page.goto(`${demo.consoleUrl}/#/`);
+  const gate = page.locator(".gate", { hasText: "north-out" });
+  await expect.poll(() => gate.innerText()).toContain("Kortet är spärrat på den här arbetsplatsen");
+  expect(await gate.innerText()).toContain(cardOf("granted"));
+  await page.goto(`${demo.consoleUrl}/#/site`);
+  await row.locator("button").click();
+  await expect.poll(() => row.count()).toBe(0);
+});
+
+test("a wrong password is said in the dialog, which stays", async () => {
+  const page = await visit("#/", {}, /status of 403/);
+  await page.click("[data-do=sign-in]");
+  await page.fill("#name", "Alva Ek");
+  await page.fill("#password", "wrong");
+  await page.click("dialog .strong");
+  await expect.poll(() => page.innerText("dialog [role=alert]")).not.toBe("");
+});
+
+test("with the keyboard alone one comes everywhere", async () => {
+  const page = await visit("#/");
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate("document.activeElement.className")).toBe("skip");
+  const seen = new Set<string>();
+  for (let count = 0; count < 60; count += 1) {
+    await page.keyboard.press("Tab");
+    seen.add(await page.evaluate<string>("document.activeElement.textContent.trim()"));
+  }
+  for (const word of ["English", "Logga in", "Läge", "Kort", "Läsare", "Plats", "Sök bland alla kort"])
+    expect([...seen]).toContain(word);
+});
