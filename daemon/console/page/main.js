@@ -54,6 +54,14 @@ function arrive() {
   document.querySelector("main h1")?.focus({ preventScroll: true });
 }
 
+/** As another visitor, who is shown other things. */
+function arriveAnew() {
+  told.asked = null;
+  search.taps = null;
+  search.next = null;
+  arrive();
+}
+
 function viewOf() {
   const [view, what] = place();
   switch (view) {
@@ -244,7 +252,7 @@ const DOINGS = {
     changed();
   },
   "sign-in": () => openDialog({ kind: "sign-in", fault: null }),
-  "sign-out": () => signOut().then(arrive),
+  "sign-out": () => signOut().then(arriveAnew),
   open: ({ gate }) => openDialog({ kind: "open", gate, fault: null }),
   close: closeDialog,
   skip: () => document.querySelector("main h1")?.focus(),
@@ -285,7 +293,7 @@ const SUBMITS = {
     const fields = [...new FormData(form)].filter(([, value]) => value !== "");
     if (await changeSite({ ...Object.fromEntries(fields), do: from?.value ?? "block" })) form.reset();
   },
-  "signing-in": (form) => confirm(form, ({ name, password }) => signIn(name, password).then(arrive)),
+  "signing-in": (form) => confirm(form, ({ name, password }) => signIn(name, password).then(arriveAnew)),
   opening: (form) =>
     confirm(form, async ({ why }) => {
       const { gate } = dialog;

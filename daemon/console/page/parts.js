@@ -54,7 +54,7 @@ export function cardText(card) {
  * A tap leads to its card's story. Whoever is not shown the number asks by the tap's sequence, or, where it was just told live and
  * has none yet, by when and where it was.
  */
-export function tapList(taps) {
+export function tapList(taps, isLinked = true) {
   const w = words();
   if (taps.length === 0) return h("p", { class: "empty" }, w.nothingHere);
   return h(
@@ -79,7 +79,8 @@ export function tapList(taps) {
         h("time", { class: "tap-when", datetime: time }, timeOf(time)),
       ];
       const key = `${time} ${reader} ${card}`;
-      if (card === null) return h("li", { "data-key": key }, h("div", { class: "tap" }, body));
+      if (card === null || !isLinked)
+        return h("li", { "data-key": key }, h("div", { class: "tap" }, body, h("span", { class: "icon" })));
       const asked = card.includes("…") ? `tap:${seq ?? `${time}~${reader}`}` : card;
       const href = `#/card/${encodeURIComponent(asked)}`;
       return h("li", { "data-key": key }, h("a", { class: "tap", href }, body, icon("chevron")));

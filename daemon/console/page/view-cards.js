@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { facts, field, noticeOf, sign, signInFirst, tapList } from "./parts.js";
 import { ask, state, tapOf } from "./state.js";
-import { ago, tellOf, timeOf, words } from "./words.js";
+import { ago, timeOf, words } from "./words.js";
 
 const PAGE_TAPS = 30;
 
@@ -205,7 +205,7 @@ export function cardView() {
       ? null
       : [
           h("h2", {}, w.lastTapsOf),
-          h("div", { class: "panel flush" }, tapList(story.taps.map(tapOf))),
+          h("div", { class: "panel flush" }, tapList(story.taps.map(tapOf), false)),
           h(
             "p",
             { class: "soft" },
@@ -223,7 +223,13 @@ function storyFacts({ since: turn, before, earlyRemovals, misreads }) {
     { class: "story" },
     turn === null
       ? null
-      : h("li", {}, h("strong", {}, tellOf(turn.reason)), " ", w.sinceTurn(timeOf(turn.at), turn.revision)),
+      : h(
+          "li",
+          {},
+          h("strong", {}, w.reasons[turn.reason]),
+          " ",
+          w.sinceTurn(timeOf(turn.at), turn.revision),
+        ),
     before === null
       ? null
       : h("li", {}, w.beforeTurn(timeOf(before.at), before.revision, w.reasons[before.reason])),

@@ -107,7 +107,7 @@ function readingsOf(ways) {
   const w = words();
   return h(
     "div",
-    { class: "panel flush scroll", tabindex: 0, role: "region", "aria-label": w.readings },
+    { class: "panel flush scroll one-line", tabindex: 0, role: "region", "aria-label": w.readings },
     h(
       "table",
       {},

@@ -26,7 +26,11 @@ export function presenceView() {
         ? h("button", { type: "button", class: "button strong no-print", "data-do": "print" }, w.print)
         : null,
     ),
-    h("p", { class: "soft" }, `${status.site} · ${w.printedAt(timeOf(Date.now(), false))}`),
+    h(
+      "p",
+      { class: "soft print-only" },
+      `${status.gateway} · ${status.site} · ${w.printedAt(timeOf(Date.now(), false))}`,
+    ),
     noticeOf(complete ? null : { mood: "warn", text: w.presenceIncomplete }),
     session.signedIn
       ? [
