@@ -17,7 +17,7 @@ import { Gateway } from "./gateway.ts";
 import { HomeAssistant } from "./home-assistant.ts";
 import { createJournal } from "./house-journal.ts";
 import type { HousePorts, HouseSettings } from "./house-ports.ts";
-import type { Journal, JournalSettings } from "./journal.ts";
+import type { Journal, JournalSettings, Settlement } from "./journal.ts";
 import { readEntries } from "./journal-reader.ts";
 import type { Recovery } from "./journal-recovery.ts";
 import type { Entry } from "./journal-segments.ts";
@@ -45,6 +45,7 @@ import { createSiteTime } from "./site-time.ts";
 import { listStatus, type Status } from "./status.ts";
 import { searchTaps, type TapQuery } from "./tap-search.ts";
 import { hashToken, tokenKey } from "./token-key.ts";
+import type { Turnstile } from "./turnstile.ts";
 import { Uplink } from "./uplink.ts";
 import { wordsOf } from "./words.ts";
 
@@ -321,6 +322,11 @@ export class House {
     return answer;
   }
 
+  /** Of an access point that has a relay, or null. */
+  turnstileOf(accessPoint: string): Turnstile | null {
+    return this.#gateway.turnstileOf(accessPoint);
+  }
+
   get presence(): PresenceDesk {
     return this.#presence;
   }
@@ -335,7 +341,7 @@ export class House {
   }
 
   /** Journals and reports something that was done to the gateway. */
-  note(event: string, data: Record<string, unknown>): Promise<unknown> {
+  note(event: string, data: Record<string, unknown>): Promise<Settlement> {
     return this.#gateway.note(event, data);
   }
 

@@ -1,4 +1,5 @@
 /** The console on a real gate: which rooms its pages are answered from. */
+import { randomUUID } from "node:crypto";
 import type { Configuration } from "../config/schema.ts";
 import { candidatesOf } from "../drivers/candidates.ts";
 import type { Clock, Log } from "../drivers/ports.ts";
@@ -13,6 +14,7 @@ import { type Identified, Identifier } from "./identify.ts";
 import { readPeriod } from "./journal-period.ts";
 import { credentialsOf } from "./main-secrets.ts";
 import type { Metrics } from "./metrics.ts";
+import { Openings } from "./openings.ts";
 import type { Line } from "./record.ts";
 
 /** For a card's story: its own taps, and those of which no number was read, which stand between them. */
@@ -58,9 +60,13 @@ function roomsOf(
 ): ConsoleRooms {
   const { cards, gateway, readers, dataDir } = configuration;
   const journalDir = pathsOf(dataDir).journal;
+  const openings = new Openings({
+    run: randomUUID(),
+    turnstileOf: (accessPoint) => house.turnstileOf(accessPoint),
+    note: (event, data) => house.note(event, data),
+  });
   return {
     clock,
-    nowMs: () => clock.monotonicMs(),
     facts: {
       workplaceId: gateway.workplaceId ?? null,
       timeZone: gateway.timeZone,
@@ -90,6 +96,7 @@ function roomsOf(
       if (reading.kind !== "credential" || reading.credential.kind !== "number") return null;
       return reading.credential.number;
     },
+    open: (accessPoint, claims) => openings.open(accessPoint, claims),
     rollCall: () => house.presence.rollCall(null),
     siteList: () => house.siteList(),
     changeSiteList: (request) => house.changeSiteList(request),

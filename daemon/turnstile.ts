@@ -56,6 +56,9 @@ export interface Asker {
   passing: Step | null;
 }
 
+/** What became of a command to open: a pulse of its own, one that was running, or none. */
+export type Opening = "started" | "running" | "withheld";
+
 interface Pulse {
   ticket: Ticket;
   asker: Asker;
@@ -191,7 +194,7 @@ export class Turnstile {
   async commanded(
     id: string,
     write: (facts: Readonly<Record<string, unknown>>) => Promise<Settlement>,
-  ): Promise<"started" | "running" | "withheld"> {
+  ): Promise<Opening> {
     const { ticket, riding } = this.granted();
     const settlement = await write(riding ? { pulse: "running" } : {});
     const mayOpen = this.settled(ticket, { kind: "command", id, passing: null }, settlement);

@@ -11,6 +11,7 @@ const FIELD_CHARACTERS_MAX = 128;
 const WORDS_CHARACTERS_MAX = 1_000;
 /** Requests that wait for the journal to be read, one after the other; more are told to come back. */
 const READS_WAITING_MAX = 32;
+const MINUTE_MS = 60_000;
 
 /** A page from elsewhere cannot send this content type unasked. */
 const takeJsonOnly: MiddlewareHandler<Visitor> = (c, next) => {
@@ -89,5 +90,19 @@ export function oneAtATime(): <Result>(read: () => Promise<Result>) => Promise<R
     return result.finally(() => {
       waiting -= 1;
     });
+  };
+}
+
+/** Lets so many through in a minute. `nowMs`: by a clock that is never set. */
+export function perMinute(countMax: number, nowMs: () => number): () => boolean {
+  let sinceMs = Number.NEGATIVE_INFINITY;
+  let count = 0;
+  return () => {
+    if (nowMs() - sinceMs >= MINUTE_MS) {
+      sinceMs = nowMs();
+      count = 0;
+    }
+    count += 1;
+    return count <= countMax;
   };
 }

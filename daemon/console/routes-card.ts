@@ -1,11 +1,12 @@
 /** What the console tells of one card. */
 import { type Context, Hono } from "hono";
+import type { Clock } from "../../drivers/ports.ts";
 import type { CardStory } from "../card-story.ts";
 import type { LookupAnswer } from "../lookup.ts";
 import { maskCards } from "../mask.ts";
 import type { TapPage } from "../recent-taps.ts";
 import { refusal, type Visitor } from "./access.ts";
-import { answer } from "./request.ts";
+import { answer, perMinute } from "./request.ts";
 import { addressOf } from "./sign-in.ts";
 
 const CARD_CHARACTERS_MAX = 128;
@@ -13,10 +14,9 @@ const CARD_CHARACTERS_MAX = 128;
 const BY_TAP = /^tap:(\d{1,15})$/;
 /** Looked up by people who have signed in; more is a program's work, and would fill the journal with nothing else. */
 const LOOKUPS_PER_MINUTE_MAX = 60;
-const MINUTE_MS = 60_000;
 
 export interface CardRooms {
-  nowMs(): number;
+  clock: Clock;
   /** `card`: a card number or a token, as a person typed it. */
   lookup(card: string): LookupAnswer;
   story(card: string): Promise<CardStory>;
@@ -29,7 +29,7 @@ type InTurn = <Result>(read: () => Promise<Result>) => Promise<Result>;
 
 export function cardRoutes(rooms: CardRooms, inTurn: InTurn): Hono<Visitor> {
   const app = new Hono<Visitor>();
-  const admit = lookupsAMinute(() => rooms.nowMs());
+  const admit = perMinute(LOOKUPS_PER_MINUTE_MAX, () => rooms.clock.monotonicMs());
 
   /** What was asked for, as the card list knows it; `typed`: the visitor's own words for it. */
   const asked = async (c: Context<Visitor>): Promise<{ card: string; typed: string | null }> => {
@@ -76,17 +76,4 @@ function onlyAsked(found: LookupAnswer, typed: string | null): LookupAnswer {
 
 function bare(text: string): string {
   return text.replace(/[^A-Za-z0-9]/g, "").toUpperCase();
-}
-
-function lookupsAMinute(nowMs: () => number): () => boolean {
-  let sinceMs = Number.NEGATIVE_INFINITY;
-  let count = 0;
-  return () => {
-    if (nowMs() - sinceMs >= MINUTE_MS) {
-      sinceMs = nowMs();
-      count = 0;
-    }
-    count += 1;
-    return count <= LOOKUPS_PER_MINUTE_MAX;
-  };
 }

@@ -1,17 +1,21 @@
 /** What a person does at the console, and what the page has to know of the site for it. */
 import { Hono } from "hono";
-import type { SiteChange, SiteEvent } from "../../sync/site-change.ts";
+import { type SiteChange, type SiteEvent, WHY_CHARACTERS_MAX, type Who } from "../../sync/site-change.ts";
 import type { HistoryView } from "../history.ts";
 import type { RollCall } from "../presence-desk.ts";
 import { TEXTS } from "../reasons.ts";
 import type { SiteAnswer, SiteRequest } from "../site-desk.ts";
 import type { ListStatus, Status } from "../status.ts";
+import type { Opening } from "../turnstile.ts";
+import { isOneLine } from "../words.ts";
 import { refusal, type Visitor } from "./access.ts";
 import { type IdentifyRooms, identifyStream } from "./identify-stream.ts";
-import { answer, askForPerson, TAKE_JSON, textsOf } from "./request.ts";
+import { answer, askForPerson, perMinute, TAKE_JSON, textsOf } from "./request.ts";
 
 /** The newest; the whole list is shown by `grindvakt site list`. */
 const CHANGES_MAX = 500;
+/** More than people go through one gate; the journal must not be filled by a button that sticks. */
+const OPENINGS_PER_MINUTE_MAX = 60;
 const DOINGS = {
   block: "site-blocked",
   unblock: "site-unblocked",
@@ -37,6 +41,8 @@ export interface SiteRooms extends IdentifyRooms {
   refresh(): Promise<void>;
   /** A card number in canonical form, or null where the text is none. */
   numberOf(text: string): string | null;
+  /** Written down before anything moves. Null: the access point has no relay. */
+  open(accessPoint: string, claims: { who: Who; why: string | null }): Promise<Opening | null>;
   /** Who is on the site. */
   rollCall(): RollCall;
   siteList(): SiteChange[];
@@ -47,6 +53,7 @@ type InTurn = <Result>(read: () => Promise<Result>) => Promise<Result>;
 
 export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
   const app = new Hono<Visitor>();
+  const admitOpening = perMinute(OPENINGS_PER_MINUTE_MAX, () => rooms.clock.monotonicMs());
   app.get("/site", (c) => c.json({ ...rooms.facts, texts: TEXTS }));
   app.get("/history", async (c) => c.json(await inTurn(() => rooms.history())));
   app.post("/refresh", ...TAKE_JSON, async (c) => {
@@ -75,6 +82,19 @@ export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
     });
     if (outcome.kind === "refused") throw refusal(outcome.isUsage ? 422 : 503, outcome.why);
     return answer(c, { change: shownOf(outcome.change) });
+  });
+  app.post("/openings", ...TAKE_JSON, async (c) => {
+    askForPerson(c);
+    const { accessPoint, why = "" } = await textsOf(c, ["accessPoint"], ["why"]);
+    if (!isOneLine(why, WHY_CHARACTERS_MAX))
+      throw refusal(422, `the reason must be one line of at most ${WHY_CHARACTERS_MAX} characters`);
+    if (!admitOpening()) throw refusal(429, "too many openings; wait a minute");
+    const claims = { who: { by: "console", name: c.var.name ?? "" }, why: why === "" ? null : why } as const;
+    const opening = await rooms.open(accessPoint, claims);
+    if (opening === null) throw refusal(422, `there is no access point ${accessPoint} with a relay`);
+    if (opening === "withheld")
+      throw refusal(503, "the journal could not be written, and what is not written down is not done");
+    return c.json({ pulse: opening }, 202);
   });
   app.get("/presence", (c) => {
     askForPerson(c);

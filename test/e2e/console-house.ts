@@ -150,6 +150,12 @@ export function makeRooms(journaled = 100, clock: Clock = new SimClock()) {
       return { taps, next: taps.length < limit ? null : last - limit + 1 };
     },
     rollCall: () => ROLL_CALL,
+    open: async (accessPoint, claims) => {
+      if (accessPoint !== "north-in") return null;
+      if (claims.why === "no disk") return "withheld";
+      noted.push({ event: "command", accessPoint, ...claims });
+      return "started";
+    },
     present: (reader, credential) => {
       if (reader !== "office") return `${reader} is no virtual reader`;
       presented.push({ reader, credential });
@@ -157,7 +163,6 @@ export function makeRooms(journaled = 100, clock: Clock = new SimClock()) {
     },
     lookup: lookUp,
     clock,
-    nowMs: () => clock.monotonicMs(),
     facts: {
       workplaceId: "8112345678",
       timeZone: "Europe/Stockholm",

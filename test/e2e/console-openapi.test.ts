@@ -87,6 +87,9 @@ const sessions = (status: number, body: object) =>
 const blocks = (status: number, body: object, headers: Record<string, string> = PERSON_JSON) =>
   posted(status, JSON.stringify(body), headers, "/api/site-blocks");
 
+const openings = (status: number, body: object, headers: Record<string, string> = PERSON_JSON) =>
+  posted(status, JSON.stringify(body), headers, "/api/openings");
+
 const EXAMPLES: Example[] = [
   { operation: "GET /", status: 200, path: "/" },
   { operation: "GET /page/{file}", status: 200, path: "/page/style.css" },
@@ -134,6 +137,11 @@ const EXAMPLES: Example[] = [
   blocks(400, { card: CARD }),
   blocks(403, BLOCK, JSON_HEADERS),
   blocks(422, { ...BLOCK, until: "1999-01-01" }),
+  openings(202, { accessPoint: "north-in", why: "delivery" }),
+  openings(400, { why: "delivery" }),
+  openings(403, { accessPoint: "north-in" }, JSON_HEADERS),
+  openings(422, { accessPoint: "nowhere" }),
+  openings(503, { accessPoint: "north-in", why: "no disk" }),
   { operation: "GET /api/site-blocks", status: 200, path: "/api/site-blocks", init: { headers: PERSON } },
   { operation: "GET /api/site-blocks", status: 403, path: "/api/site-blocks" },
   { operation: "GET /api/identify/{reader}", status: 403, path: "/api/identify/north-in-1" },
@@ -238,7 +246,7 @@ test("every documented status of every operation is tried", () => {
   tried.add("GET /api/events 200").add("GET /api/events 503").add("GET /api/identify/{reader} 200");
   // Without a body (304), without a password, and after too much: in the tests of access.
   tried.add("GET /page/{file} 304").add("POST /api/session 422").add("POST /api/session 429");
-  tried.add("GET /api/cards/{card} 429");
+  tried.add("GET /api/cards/{card} 429").add("POST /api/openings 429");
   const documented = operations.flatMap((operation) => {
     const [method, path] = operation.split(" ") as [string, string];
     const statuses = Object.keys(paths[path]![method.toLowerCase()]!.responses);

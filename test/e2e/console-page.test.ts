@@ -170,6 +170,17 @@ test("somebody signed in blocks a card at the site and sees it refused, then lif
   await expect.poll(() => row.count()).toBe(0);
 });
 
+test("somebody signed in opens a gate, after being asked, and its journal says who", async () => {
+  const page = await visit("#/");
+  const gate = page.locator(".gate", { hasText: "north-out" });
+  expect(await gate.locator("[data-do=open]").count()).toBe(0);
+  await signIn(page);
+  await gate.locator("[data-do=open]").click();
+  await page.fill("#why", "leverans");
+  await page.click("dialog .strong");
+  await expect.poll(() => page.innerText("main .notice")).toContain("Öppningen är beställd.");
+});
+
 test("a wrong password is said in the dialog, which stays", async () => {
   const page = await visit("#/", {}, /status of 403/);
   await page.click("[data-do=sign-in]");

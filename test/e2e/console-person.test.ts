@@ -246,6 +246,30 @@ test("the site's own list is changed and read by somebody signed in only, under 
   expect(changes).toHaveLength(1);
 });
 
+test("a gate is opened by somebody signed in only, under their name, in words of one line, and so often", async () => {
+  const { url, noted } = await open();
+  const body = { accessPoint: "north-in", why: "delivery" };
+  expect((await postJson(`${url}/api/openings`, body)).status).toBe(403);
+  const { headers } = await signIn(url);
+  const opened = await postJson(`${url}/api/openings`, body, headers);
+  expect([opened.status, await json(opened)]).toEqual([202, { pulse: "started" }]);
+  const who = { by: "console", name: "Alva Ek" };
+  expect(noted).toEqual([{ event: "command", ...body, who }]);
+  for (const [wrong, status] of [
+    [{ accessPoint: "nowhere" }, 422],
+    [{ ...body, why: "two\nlines" }, 422],
+    [{ ...body, why: "x".repeat(201) }, 422],
+    [{ ...body, pulseMs: "10000" }, 400],
+    [{ ...body, why: "no disk" }, 503],
+  ] as const)
+    expect((await postJson(`${url}/api/openings`, wrong, headers)).status).toBe(status);
+  const more = await Promise.all(
+    Array.from({ length: 60 }, () => postJson(`${url}/api/openings`, body, headers)),
+  );
+  expect(more.filter(({ status }) => status === 202)).toHaveLength(57);
+  expect(more.filter(({ status }) => status === 429)).toHaveLength(3);
+});
+
 test("identify is for somebody signed in, tells a chip by its ends, and stops with the page", async () => {
   const { url, identifying } = await open();
   expect((await fetch(`${url}/api/identify/north-in-1`)).status).toBe(403);

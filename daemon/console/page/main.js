@@ -297,11 +297,11 @@ const SUBMITS = {
   opening: (form) =>
     confirm(form, async ({ why }) => {
       const { gate } = dialog;
-      const { outcome } = await ask("/api/openings", "POST", {
+      const { pulse } = await ask("/api/openings", "POST", {
         accessPoint: gate,
         ...(why === "" ? {} : { why }),
       });
-      notice = { mood: "good", text: outcome === "running" ? words().openRunning : words().opened };
+      notice = { mood: "good", text: pulse === "running" ? words().openRunning : words().opened };
     }),
 };
 

@@ -152,7 +152,7 @@ function revisionOf({ revision, refreshedAt }) {
 
 function gateOf({ id, direction, readers }) {
   const w = words();
-  const { status, taps } = state;
+  const { status, taps, session } = state;
   const tap = taps.find(({ accessPoint }) => accessPoint === id) ?? null;
   const relay = status.relays[id] ?? null;
   return h(
@@ -164,6 +164,13 @@ function gateOf({ id, direction, readers }) {
       icon(direction),
       h("h2", { id: `gate-${id}` }, id),
       h("span", { class: "soft" }, w[direction]),
+      session.signedIn && relay !== null
+        ? h(
+            "button",
+            { type: "button", class: "button quiet", "data-do": "open", "data-gate": id },
+            w.openGate,
+          )
+        : null,
     ),
     tap === null
       ? h("div", { class: "band none" }, h("p", { class: "band-words" }, w.noTapYet), h("p", {}, w.noTapWhat))
