@@ -78,20 +78,32 @@ export function askForPerson(c: Context<Visitor>): void {
   if (!c.var.signedIn) throw refusal(403, "sign in first");
 }
 
-/** Runs what it is given one after the other, so that many pages cannot make the disk busy together. */
-export function oneAtATime(): <Result>(read: () => Promise<Result>) => Promise<Result> {
+/**
+ * Runs what it is given one after the other, so that many pages cannot make the disk busy together. `name`: those who ask for the same
+ * by this name are answered with one read, as long as that has not begun.
+ */
+export function oneAtATime(): InTurn {
+  const named = new Map<string, Promise<unknown>>();
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
-  return async (read) => {
+  return async <Result>(read: () => Promise<Result>, name: string | null = null): Promise<Result> => {
+    const same = name === null ? undefined : named.get(name);
+    if (same !== undefined) return same as Promise<Result>;
     if (waiting >= READS_WAITING_MAX) throw refusal(503, "too many are asking; ask again in a second");
     waiting += 1;
-    const result = last.then(read);
+    const result = last.then(() => {
+      if (name !== null) named.delete(name);
+      return read();
+    });
+    if (name !== null) named.set(name, result);
     last = result.catch(() => null);
     return result.finally(() => {
       waiting -= 1;
     });
   };
 }
+
+export type InTurn = <Result>(read: () => Promise<Result>, name?: string | null) => Promise<Result>;
 
 /** Lets so many through in a minute. `nowMs`: by a clock that is never set. */
 export function perMinute(countMax: number, nowMs: () => number): () => boolean {

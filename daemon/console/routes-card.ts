@@ -6,7 +6,7 @@ import type { LookupAnswer } from "../lookup.ts";
 import { maskCards } from "../mask.ts";
 import type { TapPage } from "../recent-taps.ts";
 import { refusal, type Visitor } from "./access.ts";
-import { answer, perMinute } from "./request.ts";
+import { answer, type InTurn, perMinute } from "./request.ts";
 import { addressOf } from "./sign-in.ts";
 
 const CARD_CHARACTERS_MAX = 128;
@@ -24,8 +24,6 @@ export interface CardRooms {
   /** Journals something that was done to the gateway. */
   note(event: string, data: Record<string, unknown>): Promise<unknown>;
 }
-
-type InTurn = <Result>(read: () => Promise<Result>) => Promise<Result>;
 
 export function cardRoutes(rooms: CardRooms, inTurn: InTurn): Hono<Visitor> {
   const app = new Hono<Visitor>();

@@ -10,7 +10,7 @@ import type { Opening } from "../turnstile.ts";
 import { isOneLine } from "../words.ts";
 import { refusal, type Visitor } from "./access.ts";
 import { type IdentifyRooms, identifyStream } from "./identify-stream.ts";
-import { answer, askForPerson, perMinute, TAKE_JSON, textsOf } from "./request.ts";
+import { answer, askForPerson, type InTurn, perMinute, TAKE_JSON, textsOf } from "./request.ts";
 
 /** The newest; the whole list is shown by `grindvakt site list`. */
 const CHANGES_MAX = 500;
@@ -49,13 +49,11 @@ export interface SiteRooms extends IdentifyRooms {
   changeSiteList(request: SiteRequest): Promise<SiteAnswer>;
 }
 
-type InTurn = <Result>(read: () => Promise<Result>) => Promise<Result>;
-
 export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
   const app = new Hono<Visitor>();
   const admitOpening = perMinute(OPENINGS_PER_MINUTE_MAX, () => rooms.clock.monotonicMs());
   app.get("/site", (c) => c.json({ ...rooms.facts, texts: TEXTS }));
-  app.get("/history", async (c) => c.json(await inTurn(() => rooms.history())));
+  app.get("/history", async (c) => c.json(await inTurn(() => rooms.history(), "history")));
   app.post("/refresh", ...TAKE_JSON, async (c) => {
     await textsOf(c, []);
     await rooms.refresh();

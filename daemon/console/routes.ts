@@ -89,7 +89,9 @@ export function createApp(
     const before = integerOf(c, "before", Number.MAX_SAFE_INTEGER);
     const query = queryOf(c);
     const read = () => (query === null ? rooms.taps(limit, before) : rooms.search(query, limit, before));
-    return answer(c, await inTurn(read));
+    // What every page asks for, whoever looks at it: the newest.
+    const name = query === null && before === null ? `newest ${limit}` : null;
+    return answer(c, await inTurn(read, name));
   });
   app.post("/api/taps", ...TAKE_JSON, async (c) => {
     const { reader, credential } = await textsOf(c, ["reader", "credential"]);

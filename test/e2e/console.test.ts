@@ -109,7 +109,7 @@ test("the journal is read for one page at a time, and many more are told to come
     return { taps: [], next: null };
   };
   const { url } = await open({}, { taps });
-  const asked = Array.from({ length: 40 }, () => fetch(`${url}/api/taps`));
+  const asked = Array.from({ length: 40 }, (_, index) => fetch(`${url}/api/taps?before=${index + 1}`));
   let answered = 0;
   for (const request of asked) request.then(() => (answered += 1));
   // Those that are refused are answered while the first is still being read.

@@ -1,0 +1,69 @@
+/** Reading the journal for many pages: one read at a time, and one for all who ask for the same before it begins. */
+import { expect, test } from "vitest";
+import { oneAtATime, perMinute } from "../../daemon/console/request.ts";
+import { SimClock } from "../sim/clock.ts";
+
+/** Reads that end when they are told to. */
+function makeReads() {
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  const read = (what: string) => () => {
+    begun.push(what);
+    return new Promise<string>((done) => ends.push(() => done(what)));
+  };
+  /** Ends the one that runs, and lets the next begin. */
+  const end = async (): Promise<void> => {
+    ends.shift()?.();
+    await new Promise((done) => setImmediate(done));
+  };
+  return { begun, read, end };
+}
+
+test("reads run one after the other, in the order they were asked for", async () => {
+  const { begun, read, end } = makeReads();
+  const inTurn = oneAtATime();
+  const asked = ["a", "b", "c"].map((what) => inTurn(read(what)));
+  await end();
+  expect(begun).toEqual(["a"]);
+  await end();
+  await end();
+  await end();
+  expect([begun, await Promise.all(asked)]).toEqual([
+    ["a", "b", "c"],
+    ["a", "b", "c"],
+  ]);
+});
+
+test("those who ask for the same share a read, and never one that began before they asked", async () => {
+  const { begun, read, end } = makeReads();
+  const inTurn = oneAtATime();
+  const first = inTurn(read("1"), "newest");
+  await end();
+  expect(begun).toEqual(["1"]);
+  const later = Array.from({ length: 100 }, () => inTurn(read("2"), "newest"));
+  const other = inTurn(read("other"), "oldest");
+  const nameless = [inTurn(read("3")), inTurn(read("4"))];
+  for (let count = 0; count < 6; count += 1) await end();
+  expect(begun).toEqual(["1", "2", "other", "3", "4"]);
+  expect([await first, await other, await Promise.all(nameless)]).toEqual(["1", "other", ["3", "4"]]);
+  expect(new Set(await Promise.all(later))).toEqual(new Set(["2"]));
+});
+
+test("a read that fails is told to all who share it, and the next one runs", async () => {
+  const inTurn = oneAtATime();
+  const broken = () => Promise.reject(new Error("EIO"));
+  const both = [inTurn(broken, "newest"), inTurn(broken, "newest")];
+  const outcomes = await Promise.allSettled(both);
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  expect(await inTurn(async () => "well", "newest")).toBe("well");
+});
+
+test("so many a minute, and then again", async () => {
+  const clock = new SimClock();
+  const admit = perMinute(2, () => clock.monotonicMs());
+  expect([admit(), admit(), admit(), admit()]).toEqual([true, true, false, false]);
+  await clock.advance(59_999);
+  expect(admit()).toBe(false);
+  await clock.advance(1);
+  expect(admit()).toBe(true);
+});
