@@ -106,7 +106,14 @@ async function catchUp() {
 }
 
 async function readTaps() {
-  state.taps = (await ask(`/api/taps?limit=${RECENT_TAPS}`)).taps.map(tapOf);
+  const read = (await ask(`/api/taps?limit=${RECENT_TAPS}`)).taps.map(tapOf);
+  const nameOf = ({ time, reader, card }) => `${time} ${reader} ${card}`;
+  const known = new Set(read.map(nameOf));
+  // Those told live since the gateway looked into its journal.
+  const newer = state.taps.filter(
+    (tap) => tap.seq === null && !known.has(nameOf(tap)) && tap.time >= (read[0]?.time ?? ""),
+  );
+  state.taps = [...newer, ...read].slice(0, RECENT_TAPS);
   changed();
 }
 
