@@ -6,7 +6,7 @@ import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createFiles } from "../drivers/files.ts";
 import { createLog } from "../drivers/log.ts";
-import { createSystemClock, createSystemDisk, systemRandom } from "../drivers/system.ts";
+import { collectSoon, createSystemClock, createSystemDisk, systemRandom } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
 import type { Feed, FeedTarget } from "../sync/feed.ts";
 import type { Index } from "../sync/index.ts";
@@ -55,6 +55,7 @@ const sync = createSync(
     files: createFiles(createSystemDisk(), systemRandom),
     feed,
     build: buildInWorker,
+    collectSoon,
     log: createLog("warn"),
   },
   {

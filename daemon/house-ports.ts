@@ -44,6 +44,7 @@ export interface HousePorts extends DevicePorts, CommandPorts {
   random: Random;
   feed: FeedSource;
   build: BuildIndex;
+  collectSoon?: () => void;
   /** Null: no broker is configured, and events stay in the journal. */
   createBroker(will: Message, subscriptions: string[]): Broker | null;
   /** A tap was decided; for eyes in this process. */

@@ -182,7 +182,7 @@ export class House {
     const feed = createFeed({ rootPath: cards.root, metadataDir }, { clock, files, log, source: ports.feed });
     this.#sync = createSync(
       { ...cards, dir: this.#paths.cards },
-      { clock, random, files, log, feed, build: ports.build },
+      { ...ports, feed },
       this.#gateway.listEvents,
     );
     this.#commands = createCommandDesk(

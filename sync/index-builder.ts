@@ -18,6 +18,7 @@ import {
   packStanding,
   settleStanding,
 } from "./index-standing.ts";
+import { sharedPages } from "./pages.ts";
 import { REMOVED, type Row, type RowFault, RowParser } from "./rows.ts";
 
 /** A list as the signed metadata describes it. `base` null: a whole one. `cards`: on the list at `revision`. */
@@ -67,7 +68,7 @@ export class ListBuilder {
     this.#forgotten = forgottenBetween(corrections, this.#previous?.facts.revision ?? -1, order.revision);
     const isDelta = order.base !== null;
     const layers = isDelta ? [] : (this.#previous?.layers ?? []);
-    this.#seen = new Map(layers.map((layer) => [layer, new Uint8Array(layer.numbers.size)]));
+    this.#seen = new Map(layers.map((layer) => [layer, sharedPages(layer.numbers.size)]));
     this.#listed = isDelta ? (this.#previous?.cards ?? 0) : 0;
     this.#gathering = new Gathering(isDelta ? 0 : Math.min(order.cards + countFinal(layers), POSITIONS_MAX));
     this.#parser = new RowParser({ delta: isDelta }, (row) => this.#take(row));

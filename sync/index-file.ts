@@ -13,6 +13,7 @@ import type { LongTokenParts } from "./index-long-tokens.ts";
 import { blockCount, type NumberParts, POSITIONS_MAX } from "./index-numbers.ts";
 import { sieveWords } from "./index-sieve.ts";
 import { TOKENS_MAX, type TokenParts, tokenStarts } from "./index-tokens.ts";
+import { sharedPages } from "./pages.ts";
 import { UID_BYTES_MAX } from "./rows.ts";
 
 const MAGIC = 0x4b56_4447; // "GDVK"
@@ -76,7 +77,7 @@ export type IndexOpened = { kind: "opened"; image: IndexImage } | { kind: "refus
 /** An image with room for `shape`, all zeros; fill its parts, then `seal` it. */
 export function allocateImage(shape: IndexShape, facts: IndexFacts): IndexImage {
   const counts = countsOf(shape);
-  const bytes = new Uint8Array(new SharedArrayBuffer(sizeOf(counts)));
+  const bytes = sharedPages(sizeOf(counts));
   const header = viewOf(bytes);
   header.setUint32(0, MAGIC, true);
   header.setUint32(4, VERSION, true);
@@ -191,7 +192,7 @@ async function readFile(file: DiskFile): Promise<IndexOpened> {
   const header = readHeader(first);
   if (typeof header === "string") return { kind: "refused", why: header };
   if ((await file.sizeBytes()) !== header.sizeBytes) return { kind: "refused", why: TORN };
-  const bytes = new Uint8Array(new SharedArrayBuffer(header.sizeBytes));
+  const bytes = sharedPages(header.sizeBytes);
   bytes.set(first);
   let check = 0;
   for (let at = HEADER_BYTES; at < bytes.length; ) {

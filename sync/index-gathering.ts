@@ -6,6 +6,7 @@ import { CardKinds, type CardSource } from "./index-assembly.ts";
 import type { LongTokenWalk } from "./index-long-tokens.ts";
 import { type NumberTable, POSITIONS_MAX } from "./index-numbers.ts";
 import { TOKENS_MAX, type TokenWalk, UidKey } from "./index-tokens.ts";
+import { sharedPages, shorts, words } from "./pages.ts";
 import { type Row, UID_BYTES_MAX } from "./rows.ts";
 
 const CAPACITY_MIN = 1024;
@@ -31,12 +32,12 @@ export class Gathering implements CardSource {
   /** `expected`: about how many cards will come. */
   constructor(expected: number) {
     const capacity = Math.max(CAPACITY_MIN, expected);
-    this.#uppers = new Uint32Array(capacity);
-    this.#lowers = new Uint16Array(capacity);
-    this.#codes = new Uint16Array(capacity);
-    this.#tokensOf = new Uint8Array(capacity);
-    this.#tokenUppers = new Uint32Array(capacity);
-    this.#tokenLowers = new Uint32Array(capacity);
+    this.#uppers = words(capacity);
+    this.#lowers = shorts(capacity);
+    this.#codes = shorts(capacity);
+    this.#tokensOf = sharedPages(capacity);
+    this.#tokenUppers = words(capacity);
+    this.#tokenLowers = words(capacity);
   }
 
   get longTokenCount(): number {
@@ -108,16 +109,16 @@ export class Gathering implements CardSource {
 
   #growCards(): void {
     const capacity = Math.ceil(this.count * GROWTH);
-    this.#uppers = grown(this.#uppers, new Uint32Array(capacity));
-    this.#lowers = grown(this.#lowers, new Uint16Array(capacity));
-    this.#codes = grown(this.#codes, new Uint16Array(capacity));
-    this.#tokensOf = grown(this.#tokensOf, new Uint8Array(capacity));
+    this.#uppers = grown(this.#uppers, words(capacity));
+    this.#lowers = grown(this.#lowers, shorts(capacity));
+    this.#codes = grown(this.#codes, shorts(capacity));
+    this.#tokensOf = grown(this.#tokensOf, sharedPages(capacity));
   }
 
   #growTokens(): void {
     const capacity = Math.ceil(this.tokenCount * GROWTH);
-    this.#tokenUppers = grown(this.#tokenUppers, new Uint32Array(capacity));
-    this.#tokenLowers = grown(this.#tokenLowers, new Uint32Array(capacity));
+    this.#tokenUppers = grown(this.#tokenUppers, words(capacity));
+    this.#tokenLowers = grown(this.#tokenLowers, words(capacity));
   }
 }
 

@@ -9,6 +9,7 @@ import { Layer } from "./index-layer.ts";
 import type { LongTokenWalk } from "./index-long-tokens.ts";
 import { isFinalStanding, isListed } from "./index-standing.ts";
 import { type TokenWalk, UidKey } from "./index-tokens.ts";
+import { words } from "./pages.ts";
 
 /** Where a card goes that is not in the new image. */
 const NOWHERE = 0xffff_ffff;
@@ -61,7 +62,7 @@ class Merge implements CardSource {
     upper?.numbers.forEach((packed, position) => {
       this.#upperNumbers[position] = packed;
     });
-    this.#positions = new Uint32Array(lower.numbers.size + this.#upperNumbers.length).fill(NOWHERE);
+    this.#positions = words(lower.numbers.size + this.#upperNumbers.length).fill(NOWHERE);
     this.#walkBoth((packed, standing, card) => {
       if (bottom && !isListed(standing) && !isFinalStanding(standing)) return;
       if (this.kinds.add(packed, standing) < 0) throw new Error("more standings than can be numbered");

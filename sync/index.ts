@@ -40,6 +40,10 @@ export class Index implements CardIndex {
     });
   }
 
+  get images(): IndexImage[] {
+    return this.layers.map(({ image }) => image);
+  }
+
   get facts(): IndexFacts {
     return this.layers[0]!.image.facts;
   }

@@ -9,6 +9,8 @@ import type { Feed } from "./feed.ts";
 import { newestRevision } from "./feed-way.ts";
 import { Index } from "./index.ts";
 import type { Cut } from "./index-cuts.ts";
+import type { IndexImage } from "./index-file.ts";
+import { OldLists } from "./old-lists.ts";
 import { Shelf } from "./shelf.ts";
 import { type AgeLimits, ageOf, type ListAge, type RefreshInstant } from "./sync-age.ts";
 import { createMerger, type Merger } from "./sync-merge.ts";
@@ -83,6 +85,8 @@ export interface SyncWorld {
   feed: Feed;
   build: BuildIndex;
   log: Log;
+  /** See `OldLists`; where it is left out, what is no longer held is found when it is found. */
+  collectSoon?: () => void;
 }
 
 /** A write for each refresh would wear out an SD card; after a restart the list looks this much older at most. */
@@ -102,6 +106,7 @@ class ListSync implements Sync {
   readonly #shelf: Shelf;
   readonly #merger: Merger;
   readonly #taker: Taker;
+  readonly #oldLists: OldLists | null;
 
   /** What is decided on. */
   #index: Index | null = null;
@@ -127,7 +132,8 @@ class ListSync implements Sync {
     this.#world = world;
     this.#events = events;
     this.#shelf = new Shelf(settings.dir, { ...world, signal: this.#aborting.signal });
-    this.#merger = createMerger(settings, world, this.#shelf, (layers) => this.#index?.lieIn(layers));
+    this.#merger = createMerger(settings, world, this.#shelf, (layers) => this.#lieIn(layers));
+    this.#oldLists = world.collectSoon === undefined ? null : new OldLists(world.clock, world.collectSoon);
     this.#taker = new Taker(settings.cuts ?? [], world, {
       shelf: this.#shelf,
       merger: this.#merger,
@@ -187,6 +193,7 @@ class ListSync implements Sync {
     this.#aborting.abort();
     this.#merger.stop();
     this.#timer?.timer.cancel();
+    this.#oldLists?.stop();
     await this.#shelf.idle();
   }
 
@@ -269,14 +276,23 @@ class ListSync implements Sync {
 
   async #swap(how: Pick<ListChange, "ignoredRows" | "source">): Promise<void> {
     const from = this.#index?.facts.revision ?? null;
+    const before = this.#index?.images ?? [];
     this.#index = new Index(...this.#shelf.layers);
     const { revision, publishedAtMs, cards } = this.#index.facts;
     this.#events.swapped(
       { revision, publishedAtMs, index: this.#index },
       { ...how, from, to: revision, cards },
     );
+    this.#oldLists?.replaced(before, this.#index.images);
     await this.#shelf.tidy();
     this.#merger.mergeWhenDue();
+  }
+
+  /** A merge: other layers, the same list. */
+  #lieIn(layers: readonly IndexImage[]): void {
+    const before = this.#index?.images ?? [];
+    this.#index?.lieIn(layers);
+    this.#oldLists?.replaced(before, layers);
   }
 
   async #saveRefreshed(wallMs: number): Promise<void> {
