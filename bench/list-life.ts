@@ -1,12 +1,13 @@
 /**
  * A program of its own: the sync of a gateway over real files, told to take lists one after the other. Prints what it took as
- * JSON. It is no part of the daemon's memory figures, but its loop is as empty as a gate's at night.
+ * JSON. It is no part of the daemon's memory figures, but its loop is as empty as a gate's at night, and its heap kept as small.
  */
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createFiles } from "../drivers/files.ts";
+import { collectSoon, keepHeapSmall } from "../drivers/heap.ts";
 import { createLog } from "../drivers/log.ts";
-import { collectSoon, createSystemClock, createSystemDisk, systemRandom } from "../drivers/system.ts";
+import { createSystemClock, createSystemDisk, systemRandom } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
 import type { Feed, FeedTarget } from "../sync/feed.ts";
 import type { Index } from "../sync/index.ts";
@@ -33,6 +34,7 @@ export interface StepFigures {
 const IDLE_MS = 3_000;
 const LOOK_MS = 5;
 
+keepHeapSmall();
 const task = JSON.parse(await readFile(process.argv[2]!, "utf8")) as Task;
 const clock = createSystemClock();
 await clock.start();

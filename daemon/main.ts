@@ -8,6 +8,7 @@ import type { Configuration } from "../config/schema.ts";
 import { createBroker } from "../drivers/broker.ts";
 import { candidatesOf } from "../drivers/candidates.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
+import { collectSoon } from "../drivers/heap.ts";
 import { acquireLock } from "../drivers/lock.ts";
 import type { FeedSource, Files, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
@@ -187,6 +188,7 @@ async function portsOf(
     build: buildInWorker,
     candidatesOf: (sight) => candidatesOf(sight, configuration.cards.issuers),
     commandReader: await commandReaderOf(configuration),
+    collectSoon,
     createBroker: await brokerOf(configuration, world),
     tapped,
   };

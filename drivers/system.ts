@@ -19,8 +19,6 @@ export interface System {
   clock: Clock;
   random: Random;
   files: Files;
-  /** Makes V8 look before long for what is no longer held, in small turns; an idle loop gives it no cause. */
-  collectSoon(): void;
 }
 
 /** Its clock knows whether it can be trusted, and goes on looking until `stop`. */
@@ -28,15 +26,7 @@ export async function createSystem(): Promise<System & { stop(): void }> {
   const clock = createSystemClock();
   await clock.start();
   const files = createFiles(createSystemDisk(), systemRandom);
-  return { clock, random: systemRandom, files, collectSoon, stop: () => clock.stop() };
-}
-
-/** Just beyond what V8 lets lie outside its heap (64 MB) before it begins to look. */
-const NOTICED_BYTES = 65 * 1024 * 1024;
-
-/** So much memory is asked for, and never touched: it costs an entry in the kernel's table, and V8 begins. */
-export function collectSoon(): void {
-  new ArrayBuffer(NOTICED_BYTES);
+  return { clock, random: systemRandom, files, stop: () => clock.stop() };
 }
 
 /** The kernel's name for this start of the machine (null where it gives none), and for how long that has been up. */

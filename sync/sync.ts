@@ -85,7 +85,7 @@ export interface SyncWorld {
   feed: Feed;
   build: BuildIndex;
   log: Log;
-  /** See `OldLists`; where it is left out, what is no longer held is found when it is found. */
+  /** See `OldLists`. Left out: a list that is no longer held is found when it is found. */
   collectSoon?: () => void;
 }
 

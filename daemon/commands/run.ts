@@ -1,5 +1,5 @@
-import { setFlagsFromString } from "node:v8";
 import { Command } from "commander";
+import { keepHeapSmall } from "../../drivers/heap.ts";
 import { createLog } from "../../drivers/log.ts";
 import type { Clock, Log } from "../../drivers/ports.ts";
 import { createServiceManager } from "../../drivers/service-manager.ts";
@@ -22,8 +22,7 @@ export function runCommand(): Command {
     .description("the daemon: reads, decides, writes down, opens and reports until it is told to stop")
     .requiredOption(...CONFIGURATION_OPTION)
     .action(async ({ config }: { config: string }) => {
-      // A heap that grows slowly: on a board of 512 MB its garbage would take more than a million cards.
-      setFlagsFromString("--optimize-for-size");
+      keepHeapSmall();
       const system = await createSystem();
       const configuration = await loadSite(config, system.files);
       const log = createLog(configuration.log.level);
