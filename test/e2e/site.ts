@@ -257,8 +257,11 @@ export async function makeFeedDir(): Promise<{ dir: string; dispose(): Promise<v
   return { dir, dispose: () => rm(dir, { recursive: true, force: true }) };
 }
 
+/** Whatever stands at the far end of its line. */
+type Board = Pick<Pty, "received">;
+
 /** What a serial relay board was told, as whole commands: `1 on`, `1 off`; fails where it was told nonsense. */
-export function relayCommands({ received }: Pty): string[] {
+export function relayCommands({ received }: Board): string[] {
   return Array.from({ length: Math.floor(received.length / 4) }, (_, index) => {
     const [start = 0, channel = 0, state = 0, sum = 0] = received.subarray(index * 4, index * 4 + 4);
     if (start !== 0xa0 || state > 1 || sum !== ((start + channel + state) & 0xff))
@@ -269,7 +272,7 @@ export function relayCommands({ received }: Pty): string[] {
 
 /** Waits until the board was told so; what was written is on its way for a moment. */
 export function relayTold(
-  board: Pty,
+  board: Board,
   what: string,
   isSo: (commands: string[]) => boolean,
 ): Promise<string[]> {
