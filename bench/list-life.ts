@@ -4,8 +4,9 @@
  */
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { buildRoomily } from "../daemon/roomy-build.ts";
 import { createFiles } from "../drivers/files.ts";
-import { collectSoon, keepHeapSmall } from "../drivers/heap.ts";
+import { Heap, keepHeapSmall } from "../drivers/heap.ts";
 import { createLog } from "../drivers/log.ts";
 import { createSystemClock, createSystemDisk, systemRandom } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
@@ -35,6 +36,7 @@ const IDLE_MS = 3_000;
 const LOOK_MS = 5;
 
 keepHeapSmall();
+const heap = new Heap();
 const task = JSON.parse(await readFile(process.argv[2]!, "utf8")) as Task;
 const clock = createSystemClock();
 await clock.start();
@@ -56,8 +58,8 @@ const sync = createSync(
     random: systemRandom,
     files: createFiles(createSystemDisk(), systemRandom),
     feed,
-    build: buildInWorker,
-    collectSoon,
+    build: buildRoomily(buildInWorker, heap),
+    collectSoon: () => heap.collectSoon(),
     log: createLog("warn"),
   },
   {

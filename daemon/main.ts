@@ -8,7 +8,7 @@ import type { Configuration } from "../config/schema.ts";
 import { createBroker } from "../drivers/broker.ts";
 import { candidatesOf } from "../drivers/candidates.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
-import { collectSoon } from "../drivers/heap.ts";
+import { Heap } from "../drivers/heap.ts";
 import { acquireLock } from "../drivers/lock.ts";
 import type { FeedSource, Files, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
@@ -29,6 +29,7 @@ import { CannotStart, credentialsOf } from "./main-secrets.ts";
 import { Metrics } from "./metrics.ts";
 import { osdpMethods } from "./osdp-desk.ts";
 import { handRequestOf } from "./presence-desk.ts";
+import { buildRoomily } from "./roomy-build.ts";
 import { sightLine } from "./sights.ts";
 import { siteRequestOf } from "./site-desk.ts";
 import type { Status } from "./status.ts";
@@ -181,14 +182,15 @@ async function portsOf(
   world: System & { log: Log },
   tapped: (tap: TapView) => void,
 ): Promise<HousePorts> {
+  const heap = new Heap();
   return {
     ...world,
     ...(await devicesOf(configuration, world)),
     feed: await feedOf(configuration, world.files),
-    build: buildInWorker,
+    build: buildRoomily(buildInWorker, heap),
     candidatesOf: (sight) => candidatesOf(sight, configuration.cards.issuers),
     commandReader: await commandReaderOf(configuration),
-    collectSoon,
+    collectSoon: () => heap.collectSoon(),
     createBroker: await brokerOf(configuration, world),
     tapped,
   };
