@@ -43,7 +43,7 @@ export class PulseRelay implements Relay {
   /** The pulse under way, up to a release that was taken. */
   #running: Promise<void> | null = null;
   #stopping = false;
-  /** Ends the wait of the pulse under way. */
+  /** Ends the wait of the pulse under way, or of its release's next try. */
   #hurry: (() => void) | null = null;
 
   constructor(source: ContactSource, world: DriverWorld, events: RelayEvents) {
@@ -98,6 +98,8 @@ export class PulseRelay implements Relay {
 
   #up(contact: Contact): void {
     this.#contact = contact;
+    // It has been released: a pulse from before is over, and must not keep the next one waiting.
+    this.#hurry?.();
     if (this.#stopping) return;
     this.#events.up(this.#source.model === undefined ? {} : { model: this.#source.model });
   }

@@ -212,6 +212,35 @@ describe("a relay", () => {
     expect(board.openCount).toBe(0);
   });
 
+  it("that is back after a release was not taken takes a pulse at once", async () => {
+    const board = new Board();
+    await board.start();
+    board.relay.pulse(100);
+    await board.advance(50);
+    board.pull();
+    // By then the release is tried every half a second.
+    await board.advance(5_000);
+    board.plugged = true;
+    for (let ms = 0; ms < 5_000 && board.told.at(-1) !== "up"; ms += 1) await board.advance(1);
+    board.relay.pulse(100);
+    await board.advance(100);
+    expect(board.told.slice(-3)).toEqual(["up", "energised", "released"]);
+    await board.relay.stop();
+  });
+
+  it("plugged in again in mid-pulse, which was released by that, says so at once", async () => {
+    const board = new Board();
+    await board.start();
+    board.relay.pulse(9_000);
+    await board.advance(100);
+    board.pull();
+    board.plugged = true;
+    await board.advance(1_000);
+    expect(board.energised).toBe(false);
+    expect(board.told).toEqual(["up", "energised", "down", "up", "released"]);
+    await board.relay.stop();
+  });
+
   it("stopped while its device is away in mid-pulse says so, and ends", async () => {
     const board = new Board();
     await board.start();
