@@ -31,12 +31,16 @@ const BOUNDS = [
 ] as const;
 const PEAK_MB_MAX = 600;
 
+/** Joins a cgroup, and becomes the program. */
+const JOIN = 'echo $$ >"$0/cgroup.procs" && exec "$@"';
+
 type Subscriber = Awaited<ReturnType<typeof startSubscriber>>;
 
-export async function benchDaemon(cards: MadeUpCards, folder: string): Promise<Figure[]> {
+/** `group`: the folder of a cgroup that the daemon runs in. */
+export async function benchDaemon(cards: MadeUpCards, folder: string, group?: string): Promise<Figure[]> {
   const cleanUp: (() => Promise<unknown>)[] = [];
   try {
-    return await measure(cards, folder, cleanUp);
+    return await measure(cards, folder, cleanUp, group);
   } finally {
     for (const step of cleanUp.reverse()) await step();
   }
@@ -46,6 +50,7 @@ async function measure(
   cards: MadeUpCards,
   folder: string,
   cleanUp: (() => Promise<unknown>)[],
+  group: string | undefined,
 ): Promise<Figure[]> {
   const broker = await startMosquitto();
   cleanUp.push(() => broker.dispose());
@@ -56,7 +61,9 @@ async function measure(
   const publish = await makeFeed(folder);
   const file = await writeSite(folder, broker.url, (reader.address() as AddressInfo).port);
   const start = (): ChildProcess => {
-    const daemon = spawn(process.execPath, [PROGRAM, "run", "-c", file], {
+    const words = [process.execPath, PROGRAM, "run", "-c", file];
+    const [command = "", ...args] = group === undefined ? words : ["sh", "-c", JOIN, group, ...words];
+    const daemon = spawn(command, args, {
       stdio: ["ignore", "ignore", "inherit"],
     });
     cleanUp.push(() => endOf(daemon));
@@ -68,7 +75,9 @@ async function measure(
   await heardRevision(subscriber, 1);
   // So much changes that no delta pays: a whole list against the one before.
   await publish(laterRows(cards));
+  const publishedMs = performance.now();
   await heardRevision(subscriber, 2);
+  const takenMs = performance.now() - publishedMs;
   await pause(REST_AFTER_LIST_MS);
   const taken = await memoryOf(first);
   // The harder start of the two: nothing was put in order before it.
@@ -103,6 +112,7 @@ async function measure(
       unit: "MB",
       bound: PEAK_MB_MAX,
     },
+    { what: "daemon: from a list's being published to its being in force", value: takenMs, unit: "ms" },
     {
       what: "daemon: from its start after kill -9 to a decision heard",
       value: startedMs,

@@ -13,6 +13,7 @@ import { benchJournalAge } from "./journal-age.ts";
 import { benchLine } from "./line.ts";
 import { benchOsdp } from "./osdp.ts";
 import { benchReaders } from "./readers.ts";
+import { benchSmallMachine } from "./small-machine.ts";
 import { benchTap } from "./tap.ts";
 
 const { values, positionals } = parseArgs({
@@ -37,8 +38,12 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
     benchIndex({ cards: Number(values.cards), withRivals: values.rivals || values.check }, (what) =>
       process.stderr.write(`index: ${what}\n`),
     ),
+  "small-machine": () => benchSmallMachine(Number(values.cards)),
 };
-const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+/** Only when it is named: it takes root. */
+const ASKED_FOR = "small-machine";
+const names =
+  positionals.length > 0 ? positionals : Object.keys(BENCHES).filter((name) => name !== ASKED_FOR);
 let missed = 0;
 for (const name of names) {
   const bench = BENCHES[name];
