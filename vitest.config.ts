@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // They need a virtual machine, three of Erlang's, or an empty Debian: npm run test:rig, test:cluster, test:install.
-    exclude: ["test/rig/**", "test/cluster/**", "test/install/**"],
+    // They need a virtual machine, three of Erlang's, an empty Debian, or another processor: npm run test:rig, test:cluster, test:install, test:arm.
+    exclude: ["test/rig/**", "test/cluster/**", "test/install/**", "test/arm/**"],
     // Peers (mosquitto, pseudo-terminals, child processes) start slowly on a busy two-core machine.
     testTimeout: 30_000,
     hookTimeout: 60_000,

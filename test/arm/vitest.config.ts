@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/arm/*.test.ts"],
+    fileParallelism: false,
+    // An emulated processor is ten to thirty times slower than this one.
+    testTimeout: 900_000,
+    hookTimeout: 300_000,
+  },
+});
