@@ -28,7 +28,8 @@ export function identifyStream(c: Context<Visitor>, rooms: IdentifyRooms, reader
   };
   const send = (text: string): void => {
     if (controller === null) return;
-    if ((controller.desiredSize ?? 0) <= 0) outgoing.destroy();
+    // What it tells is for who has signed in, and for as long.
+    if ((controller.desiredSize ?? 0) <= 0 || !c.var.isStillIn()) outgoing.destroy();
     else controller.enqueue(Buffer.from(text));
   };
   const beat = (): void => {

@@ -66,7 +66,13 @@ export function integerOf(c: Context<Visitor>, name: string, max: number): numbe
 
 /** JSON, with card numbers as this visitor may see them. */
 export function answer(c: Context<Visitor>, value: unknown): Response {
-  return c.body(shown(c, JSON.stringify(value)), 200, { "Content-Type": "application/json" });
+  const text = JSON.stringify(value, c.var.signedIn ? undefined : withoutChain);
+  return c.body(shown(c, text), 200, { "Content-Type": "application/json" });
+}
+
+/** The hash of a journal line tells what it is a hash of, where all of the line but four digits is known. */
+function withoutChain(key: string, value: unknown): unknown {
+  return key === "chain" ? undefined : value;
 }
 
 export function shown(c: Context<Visitor>, text: string): string {

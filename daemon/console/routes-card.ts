@@ -14,6 +14,8 @@ const CARD_CHARACTERS_MAX = 128;
 const BY_TAP = /^tap:(\d{1,15})$/;
 /** Looked up by people who have signed in; more is a program's work, and would fill the journal with nothing else. */
 const LOOKUPS_PER_MINUTE_MAX = 60;
+/** Numbers typed by people nobody knows, all together. The four digits that they are not shown would take hours to try out. */
+const GUESSES_PER_MINUTE_MAX = 30;
 
 export interface CardRooms {
   clock: Clock;
@@ -28,12 +30,15 @@ export interface CardRooms {
 export function cardRoutes(rooms: CardRooms, inTurn: InTurn): Hono<Visitor> {
   const app = new Hono<Visitor>();
   const admit = perMinute(LOOKUPS_PER_MINUTE_MAX, () => rooms.clock.monotonicMs());
+  const admitGuess = perMinute(GUESSES_PER_MINUTE_MAX, () => rooms.clock.monotonicMs());
 
   /** What was asked for, as the card list knows it; `typed`: the visitor's own words for it. */
   const asked = async (c: Context<Visitor>): Promise<{ card: string; typed: string | null }> => {
     const typed = c.req.param("card") ?? "";
     if (typed.length > CARD_CHARACTERS_MAX) throw refusal(400, "this is too long for a card number");
     const seq = Number(BY_TAP.exec(typed)?.[1] ?? 0);
+    if (seq === 0 && !c.var.signedIn && !admitGuess())
+      throw refusal(429, "too many look-ups; wait a minute, or sign in");
     if (seq === 0) return { card: typed, typed };
     const [tap] = (await inTurn(() => rooms.taps(1, seq + 1))).taps;
     if (tap?.data.seq !== seq || typeof tap.data.card !== "string")

@@ -127,7 +127,7 @@ test("on loopback nobody needs the password, and who gives it sees whole numbers
 });
 
 test("no answer to somebody who has not signed in holds a whole card number", async () => {
-  const { url } = await open();
+  const { url } = await open({ password: "right" });
   for (const path of [
     "/api/status",
     "/api/taps?limit=500",
@@ -137,5 +137,25 @@ test("no answer to somebody who has not signed in holds a whole card number", as
     const text = await (await fetch(url + path)).text();
     expect(text).toContain(MASKED);
     expect(text).not.toContain(CARD);
+    // The hash of a line of which only four digits are not known tells them.
+    expect(text).not.toContain('"chain"');
+  }
+  const headers = basic("right");
+  expect(await (await fetch(`${url}/api/taps`, { headers })).text()).toContain('"chain"');
+});
+
+test("nobody tries out the digits that are not shown", async () => {
+  const { url, clock } = await open({ password: "right" });
+  const statusesOf = async (path: (guess: string) => string, headers = {}) => {
+    const guesses = Array.from({ length: 40 }, (_, index) => `BB-${1200 + index}-567890`);
+    const answers = await Promise.all(guesses.map((guess) => fetch(url + path(guess), { headers })));
+    return new Set(answers.map(({ status }) => status));
+  };
+  for (const end of ["", "/story"]) {
+    await clock.advance(60_000);
+    expect(await statusesOf((guess) => `/api/cards/${guess}${end}`)).toContain(429);
+    // What a tap is asked about guesses nothing, and who has signed in sees it all.
+    expect(await statusesOf(() => `/api/cards/tap:98${end}`)).not.toContain(429);
+    expect(await statusesOf((guess) => `/api/cards/${guess}${end}`, basic("right"))).not.toContain(429);
   }
 });

@@ -183,6 +183,17 @@ test("off loopback a browser is shown where to sign in, and nothing of the gate"
   );
 });
 
+test("identify ends with the session that asked for it", async () => {
+  const { url, identifying } = await open();
+  const { headers } = await signIn(url);
+  const messages = readMessages(await fetch(`${url}/api/identify/north-in-1`, { headers }));
+  await fetch(`${url}/api/session`, { method: "DELETE", headers });
+  for (const tell of identifying) tell(IDENTIFIED);
+  const told = await messages.next().catch(() => null);
+  expect(JSON.stringify(told?.value ?? null)).toBe("null");
+  await expect.poll(() => identifying.size).toBe(0);
+});
+
 // ---------------------------------------------------------------- what is then done
 
 test("a look-up by somebody signed in is journaled before it is answered, and bounded", async () => {
