@@ -10,22 +10,28 @@ const OWNER_BYTES_MAX = 1_024;
 
 /** The gateway that wrote it; null where that is not known. Rejects when the disk cannot be read. */
 export async function ownerOf(files: Files, dir: string): Promise<string | null> {
-  const bytes = await files.read(pathOf(dir), OWNER_BYTES_MAX);
-  if (bytes === null) return null;
-  try {
-    const { gateway } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { gateway?: unknown };
-    return typeof gateway === "string" ? gateway : null;
-  } catch {
-    // Damage to this file alone must keep no gate shut.
-    return null;
-  }
+  const { gateway } = await read(files, dir);
+  return typeof gateway === "string" ? gateway : null;
 }
 
 /** Writes down whose it is, where that is not known. Rejects when the disk does not let it. */
 export async function claim(files: Files, dir: string, gateway: string): Promise<void> {
-  if ((await ownerOf(files, dir)) !== null) return;
+  const said = await read(files, dir);
+  if (typeof said.gateway === "string") return;
   await files.makeDirs(dir);
-  await files.replace(pathOf(dir), Buffer.from(`${JSON.stringify({ gateway })}\n`));
+  await files.replace(pathOf(dir), Buffer.from(`${JSON.stringify({ ...said, gateway })}\n`));
+}
+
+/** All that the file says, of which the format (`data-format.ts`) is somebody else's. */
+async function read(files: Files, dir: string): Promise<Readonly<Record<string, unknown>>> {
+  const bytes = await files.read(pathOf(dir), OWNER_BYTES_MAX);
+  try {
+    const said: unknown = JSON.parse(Buffer.from(bytes ?? "{}").toString("utf8"));
+    return typeof said === "object" && said !== null && !Array.isArray(said) ? { ...said } : {};
+  } catch {
+    // Damage to this file alone must keep no gate shut.
+    return {};
+  }
 }
 
 /** What to say to who opens it under another name; null where it is theirs. */

@@ -31,3 +31,15 @@ test("damage to the file alone keeps nobody out", async () => {
     expect(await ownerOf(files, DIR)).toBe("gate-07");
   }
 });
+
+test("what else the file says of the journal stays", async () => {
+  const disk = new SimDisk();
+  disk.put(`${DIR}/gateway.json`, Buffer.from('{"format":2}\n'));
+  const files = createFiles(disk, new SimRandom(1));
+  await claim(files, DIR, "gate-07");
+  const bytes = await files.read(`${DIR}/gateway.json`, 1_024);
+  expect(JSON.parse(Buffer.from(bytes ?? "").toString())).toEqual({
+    format: 2,
+    gateway: "gate-07",
+  });
+});
