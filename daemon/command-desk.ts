@@ -28,6 +28,8 @@ const UNDER_WAY_MAX = 16;
 /** Of somebody else's choosing; longer ones are for nobody. */
 const RESPONSE_TOPIC_BYTES_MAX = 512;
 const CORRELATION_BYTES_MAX = 256;
+/** Brokers throw out who publishes deeper (Mosquitto: below 200 levels), and would throw out the gateway for somebody else's wish. */
+const RESPONSE_TOPIC_LEVELS_MAX = 32;
 
 /** What came of a command, beside `ok`; without tokens. */
 export type Outcome =
@@ -232,7 +234,10 @@ function isAnswerable(
 ): topic is string {
   if (topic === undefined || topic === "" || Buffer.byteLength(topic) > RESPONSE_TOPIC_BYTES_MAX)
     return false;
-  if (/[+#\0]/.test(topic) || topic.startsWith("$") || topic.split("/").includes("command")) return false;
+  // Of wildcards, and of characters that a broker may end the connection for (MQTT 5, 1.5.4).
+  if (/[+#\p{Cc}\p{Cs}\p{Cn}]/u.test(topic) || topic.startsWith("$")) return false;
+  const levels = topic.split("/");
+  if (levels.length > RESPONSE_TOPIC_LEVELS_MAX || levels.includes("command")) return false;
   if (topic.startsWith(`${DISCOVERY_PREFIX}/`)) return false;
   return !topic.startsWith(`${own}/`) || topic === reply || topic.startsWith(`${reply}/`);
 }

@@ -232,6 +232,9 @@ describe("an answer", () => {
     "",
     "x".repeat(513),
     "a\0b",
+    "x/".repeat(250),
+    "centre/\u0001",
+    "centre/\ufffe",
   ])("goes to no %j", async (responseTopic) => {
     const bench = await new Bench().open();
     await bench.sayAndWait("c-1", { responseTopic, correlationData: new Uint8Array(10_000) });
