@@ -66,7 +66,8 @@ function wrong(what: string): FormOutcome {
 
 function readPath(text: string, folder: string): FormOutcome {
   if (text === "") return wrong("is an empty path");
-  if (text.includes("\0")) return wrong("holds a zero byte");
+  // No disk needs one, and what is written from paths (a systemd unit, a log line) would begin a line of its own there.
+  if (/\p{Cc}/u.test(text)) return wrong("holds a line break or another control character");
   if (text.startsWith("~")) return wrong("begins with ~, which only a shell expands");
   return value(resolve(folder, text));
 }

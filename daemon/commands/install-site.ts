@@ -5,11 +5,19 @@ import { credentialName } from "../../drivers/secret-file.ts";
 import type { Place } from "../doctor/devices.ts";
 import { type Need, type Needs, without } from "../install/needs.ts";
 import { devicesOf, filesOf, secretsIn } from "./doctor-site.ts";
+import { Exit } from "./exit.ts";
 
 export const ACCOUNT = "grindvakt";
 
 export function needsOf(file: string, configuration: Configuration, program: readonly string[]): Needs {
   const { gateway, dataDir, cards } = configuration;
+  // Those in the configuration are looked at where it is read.
+  const ours = [resolve(file), ...program].find((path) => /\p{Cc}/u.test(path));
+  if (ours !== undefined)
+    throw new Exit(
+      2,
+      `no unit can name ${JSON.stringify(ours)}: it holds a line break or another control character`,
+    );
   const secrets = secretsIn(configuration).map(({ place }) => place);
   const keys = filesOf(configuration).filter(({ isKey }) => isKey);
   const secretFiles = [

@@ -1,5 +1,6 @@
 /** What the machine is told beside the unit: whose the devices are, which kernel modules stay away, who may speak to pcscd, the account. */
 import { type Need, type Needs, without } from "./needs.ts";
+import { pathWord } from "./unit.ts";
 
 /**
  * udev(7), read after Debian's own rules (60) have given the lasting names. `:=` is the last word, also over a system's own rules that give
@@ -70,5 +71,5 @@ export function polkitText({ account }: Needs): string {
 
 /** sysusers.d(5). */
 export function accountText({ account, dataDir }: Needs): string {
-  return `u ${account} - "Grindvakt, the gateway" ${dataDir}\n`;
+  return `u ${account} - "Grindvakt, the gateway" ${pathWord(dataDir)}\n`;
 }

@@ -107,7 +107,7 @@ export function stateName(dataDir: string): string | null {
 function stateOf(dataDir: string): string[] {
   const name = stateName(dataDir);
   return name === null
-    ? [`ReadWritePaths=${word(dataDir)}`]
+    ? [`ReadWritePaths=${pathWord(dataDir)}`]
     : [`StateDirectory=${name}`, "StateDirectoryMode=0700"];
 }
 
@@ -156,11 +156,11 @@ function classOf(need: Need): Allowed {
     case "serial":
       return /^\/dev\/(ttyUSB|ttyACM|serial\/)/.test(need.path)
         ? { allowed: ["char-ttyUSB", "char-ttyACM"], modules: ["usbserial", "cdc_acm"], hears: false }
-        : { allowed: [word(need.path)], modules: [], hears: false };
+        : { allowed: [pathWord(need.path)], modules: [], hears: false };
     case "usb":
       return { allowed: ["char-usb_device", "char-hidraw"], modules: ["usbhid"], hears: true };
     case "gpio":
-      return { allowed: [word(need.chip)], modules: [], hears: false };
+      return { allowed: [pathWord(need.chip)], modules: [], hears: false };
     case "pcsc":
       // pcscd has the reader; we only speak to pcscd.
       return { allowed: [], modules: [], hears: false };
@@ -169,9 +169,14 @@ function classOf(need: Need): Allowed {
 
 // ---------------------------------------------------------------- systemd's own spelling
 
-/** One word of a command or a list of paths; `%` and `$` mean something there. */
+/** One word of a command, where `$` means something. */
 export function word(text: string): string {
-  const spelled = text.replaceAll("%", "%%").replaceAll("$", "$$$$");
+  return pathWord(text.replaceAll("$", "$$$$"));
+}
+
+/** One word of a list of paths; `%` means something everywhere. */
+export function pathWord(text: string): string {
+  const spelled = text.replaceAll("%", "%%");
   return /^[\w./:@%+=,-]+$/.test(spelled) ? spelled : `"${spelled.replace(/["\\]/g, "\\$&")}"`;
 }
 

@@ -195,6 +195,8 @@ describe("faults", () => {
     ["cards.password", { env: "A", file: "b" }, "allowed: { file: PATH } or { env: NAME }"],
     ["cards.issuers", [], "is an empty list, allowed: at least one entry"],
     ["cards.root", "", "is an empty path"],
+    ["dataDir", "/srv/gate\nExecStartPre=+/bin/sh", "holds a line break or another control character"],
+    ["cards.root", "/srv/\u0000", "holds a line break or another control character"],
     ["cards.admit", "Listed", 'is "Listed" (did you mean listed?), allowed: listed, site-allowed'],
     ["journal.maxBytes", "2 TiB", "is too large, allowed: a size from 1MiB to 1TiB"],
     ["journal.maxBytes", 1000, "is too small, allowed: a size from 1MiB to 1TiB"],

@@ -131,6 +131,17 @@ describe("the unit", () => {
     ]);
   });
 
+  test("is not made of a path that would begin a line of its own", async () => {
+    const site = await siteOf(SITE);
+    expect(() => needsOf("/etc/a\nExecStartPre=+/bin/sh", site, PROGRAM)).toThrow(/control character/);
+    expect(() => needsOf("/etc/a", site, ["/usr/bin/node", "/srv/a\nb"])).toThrow(/control character/);
+  });
+
+  test("takes a dollar sign in a directory for what it is", () => {
+    const unit = unitText({ ...bare, dataDir: "/srv/a$b" });
+    expect(valuesOf(unit, "ReadWritePaths")).toEqual(['"/srv/a$b"']);
+  });
+
   test("is one line a directive, whatever a path holds", () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, unit: "grapheme" }), (name) => {
@@ -210,6 +221,18 @@ describe("files", () => {
       "/etc/polkit-1/rules.d/50-grindvakt.rules",
     ]);
     expect(pathsOf(await needs())).toHaveLength(5);
+  });
+
+  test("say where the account is at home in one word, whatever that holds", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "grindvakt-account-"));
+    onTestFinished(() => rm(dir, { recursive: true, force: true }));
+    for (const dataDir of ["/var/lib/grindvakt", '/srv/gate 7 %h "b" c\\d']) {
+      const [account] = papersOf({ ...bare, dataDir });
+      const file = join(dir, "account.conf");
+      await writeFile(file, account!.content);
+      const told = await promisify(execFile)("systemd-sysusers", ["--dry-run", file]);
+      expect(told.stderr).toContain("Creating user 'grindvakt' (Grindvakt, the gateway)");
+    }
   });
 
   test("that somebody else wrote or changed are told from our own", () => {
