@@ -6,6 +6,8 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { auth } from "hono/utils/basic-auth";
 import type { Log } from "../../drivers/ports.ts";
+import { WHO_CHARACTERS_MAX } from "../../sync/site-change.ts";
+import { isOneLine } from "../words.ts";
 import { refusal, type Visitor } from "./access.ts";
 import type { SignInPage } from "./page.ts";
 import type { Password } from "./password.ts";
@@ -43,6 +45,7 @@ export function guardPerson(door: Door): MiddlewareHandler<Visitor> {
     if (door.password !== null && (given !== undefined || c.req.header("authorization") !== undefined)) {
       if (given === undefined || !(await isRight(door.password, given.password, c)))
         return turnAway(c, door.page);
+      askForName(given.username);
       enter(c, given.username, () => true);
       return next();
     }
@@ -62,6 +65,7 @@ export function sessionRoutes(door: Door): Hono<Visitor> {
     const { password, name } = await textsOf(c, ["password", "name"]);
     if (door.password === null) throw refusal(422, "this console has no password: nobody can sign in");
     if (!(await isRight(door.password, password, c))) throw refusal(403, "this is not the password");
+    askForName(name);
     const token = door.sessions.open(name);
     door.log.info("signed in at the console", { name, address: addressOf(c) });
     setCookie(c, door.cookie(), token, {
@@ -83,6 +87,12 @@ export function sessionRoutes(door: Door): Hono<Visitor> {
 
 export function addressOf(c: Context<Visitor>): string {
   return c.env.incoming.socket.remoteAddress ?? "gone";
+}
+
+/** It is written down with all they do. */
+function askForName(name: string): void {
+  if (!isOneLine(name, WHO_CHARACTERS_MAX))
+    throw refusal(422, `your name must be one line of at most ${WHO_CHARACTERS_MAX} characters`);
 }
 
 function enter(c: Context<Visitor>, name: string | null, isStillIn: () => boolean): void {

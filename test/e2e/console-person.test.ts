@@ -66,6 +66,21 @@ test("who signs in gets a cookie that no script and no other site has, and sees 
   ).not.toContain(CARD);
 });
 
+test("a name is one line that can be written down, for people and for programs", async () => {
+  const { url, noted } = await open();
+  for (const name of ["two\nlines", "\u001b[2J", "x".repeat(101), "\u202eanna"]) {
+    const answer = await postJson(`${url}/api/session`, { name, password: "right" }, { origin: url });
+    expect([answer.status, (await json(answer)).error]).toEqual([
+      422,
+      "your name must be one line of at most 100 characters",
+    ]);
+    const authorization = `Basic ${Buffer.from(`${name}:right`).toString("base64")}`;
+    const opening = { accessPoint: "north-in" };
+    expect((await postJson(`${url}/api/openings`, opening, { authorization })).status).toBe(422);
+  }
+  expect(noted).toEqual([]);
+});
+
 test("a session ends when one signs out, and after twelve hours", async () => {
   const { url, clock } = await open();
   const seesWhole = async (headers: Record<string, string>) =>
