@@ -1,7 +1,8 @@
 /** A whole gate in a bench's own process, between a reader and a relay that cost nothing. */
 import { join } from "node:path";
 import { centreWorld } from "../daemon/commands/centre.ts";
-import { House, type HousePorts, type HouseSettings } from "../daemon/house.ts";
+import { House } from "../daemon/house.ts";
+import type { HousePorts, HouseSettings } from "../daemon/house-ports.ts";
 import type { ReaderEvents, Relay, RelayEvents } from "../drivers/driver.ts";
 import { createFeedSource } from "../drivers/feed-source.ts";
 import { createFiles } from "../drivers/files.ts";

@@ -1,12 +1,35 @@
 /** The journal as the house has it: its lines go to the outbox, and that it fails is said. */
 import type { Clock, Files, Log } from "../drivers/ports.ts";
+import { pathsOf } from "./data-paths.ts";
+import type { HouseSettings } from "./house-ports.ts";
 import { Journal, type JournalSettings } from "./journal.ts";
 import type { Outbox } from "./outbox.ts";
+
+/** Its tail is read in a tenth of a second at start, and 512 of them hold the default `maxBytes`. */
+const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
+const DAY_MS = 24 * 3_600_000;
 
 export interface JournalRooms {
   outbox: Outbox;
   /** Journals and reports something about the gateway itself. */
   note(event: string, data: Record<string, unknown>): void;
+}
+
+/** The journal of a gateway, by its configuration. */
+export function journalSettings({
+  gateway,
+  boot,
+  dataDir,
+  journal,
+}: Pick<HouseSettings, "gateway" | "boot" | "dataDir" | "journal">): JournalSettings {
+  return {
+    dir: pathsOf(dataDir).journal,
+    gateway,
+    boot,
+    keepMs: journal.keepDays * DAY_MS,
+    maxBytes: journal.maxBytes,
+    segmentBytesMax: SEGMENT_BYTES_MAX,
+  };
 }
 
 export function createJournal(

@@ -12,12 +12,13 @@ import { revisionOf } from "./announcement.ts";
 import { ClockWatch } from "./clock-watch.ts";
 import type { CommandDesk } from "./command-desk.ts";
 import { createCommandDesk } from "./command-rooms.ts";
+import { pathsOf } from "./data-paths.ts";
 import { Devices } from "./devices.ts";
 import { Gateway } from "./gateway.ts";
 import { HomeAssistant } from "./home-assistant.ts";
-import { createJournal } from "./house-journal.ts";
+import { createJournal, journalSettings } from "./house-journal.ts";
 import type { HousePorts, HouseSettings } from "./house-ports.ts";
-import type { Journal, JournalSettings, Settlement } from "./journal.ts";
+import type { Journal, Settlement } from "./journal.ts";
 import { readEntries } from "./journal-reader.ts";
 import type { Recovery } from "./journal-recovery.ts";
 import type { Entry } from "./journal-segments.ts";
@@ -48,43 +49,6 @@ import { hashToken, tokenKey } from "./token-key.ts";
 import type { Turnstile } from "./turnstile.ts";
 import { Uplink } from "./uplink.ts";
 import { wordsOf } from "./words.ts";
-
-/** Its tail is read in a tenth of a second at start, and 512 of them hold the default `maxBytes`. */
-const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
-const DAY_MS = 24 * 3_600_000;
-
-export type { HousePorts, HouseSettings };
-
-/** Where everything lies in `dataDir`. */
-export function pathsOf(dataDir: string) {
-  return {
-    journal: join(dataDir, "journal"),
-    cursor: join(dataDir, "outbox.json"),
-    cards: join(dataDir, "cards"),
-    siteList: join(dataDir, "site-list.json"),
-    commandIds: join(dataDir, "command-ids.json"),
-    announced: join(dataDir, "announced.json"),
-    tokenKey: join(dataDir, "token.key"),
-    control: join(dataDir, "control.sock"),
-  };
-}
-
-/** The journal of a gateway, by its configuration. */
-export function journalSettings({
-  gateway,
-  boot,
-  dataDir,
-  journal,
-}: Pick<HouseSettings, "gateway" | "boot" | "dataDir" | "journal">): JournalSettings {
-  return {
-    dir: pathsOf(dataDir).journal,
-    gateway,
-    boot,
-    keepMs: journal.keepDays * DAY_MS,
-    maxBytes: journal.maxBytes,
-    segmentBytesMax: SEGMENT_BYTES_MAX,
-  };
-}
 
 export class House {
   readonly #settings: HouseSettings;

@@ -23,7 +23,7 @@ import {
   type ReaderOptions,
   type RelayOptions,
 } from "../drivers/registry.ts";
-import type { HousePorts } from "./house.ts";
+import type { HousePorts } from "./house-ports.ts";
 import { CannotStart, secretOf } from "./main-secrets.ts";
 
 export type Devices = Pick<HousePorts, "createReader" | "createRelay" | "createInput">;

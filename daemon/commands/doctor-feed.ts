@@ -13,9 +13,9 @@ import { createFeed, type RefreshOutcome } from "../../sync/feed.ts";
 import { newestRevision } from "../../sync/feed-way.ts";
 import { createStore } from "../../sync/store.ts";
 import { ageOf } from "../../sync/sync-age.ts";
+import { pathsOf } from "../data-paths.ts";
 import { type Finding, findings } from "../doctor/finding.ts";
 import type { ListFacts } from "../doctor/running.ts";
-import { pathsOf } from "../house.ts";
 
 const { ok, warning, wrong } = findings("feed");
 const DAY_MS = 24 * 3_600_000;

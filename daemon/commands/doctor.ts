@@ -7,6 +7,7 @@ import { createMachine } from "../../drivers/machine.ts";
 import type { Files } from "../../drivers/ports.ts";
 import { createSystem, type System } from "../../drivers/system.ts";
 import { askControl } from "../control.ts";
+import { pathsOf } from "../data-paths.ts";
 import { gatewayAccount } from "../doctor/account.ts";
 import { lookAtCertificates, lookAtKey } from "../doctor/certificates.ts";
 import { lookAtClock } from "../doctor/clock.ts";
@@ -16,7 +17,6 @@ import { countOf, type Finding, findings, type Group } from "../doctor/finding.t
 import { lookAtDataDir, lookAtFile, lookAtSecret } from "../doctor/permissions.ts";
 import { type Answered, lookAtGateway, lookAtList } from "../doctor/running.ts";
 import { lookAtPcsc } from "../doctor/usb.ts";
-import { pathsOf } from "../house.ts";
 import { credentialsOf } from "../main-secrets.ts";
 import type { Status } from "../status.ts";
 import { VERSION } from "../version.ts";

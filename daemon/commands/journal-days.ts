@@ -1,5 +1,5 @@
 /** Events of some days at the site, read from the journal as it lies on disk, with the gateway running or stopped. */
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import { readPeriod } from "../journal-period.ts";
 import { occurredAt } from "../ledger.ts";
 import { readCursor } from "../outbox.ts";

@@ -1,7 +1,7 @@
 /** What the journal's commands work on. */
 import type { Configuration } from "../../config/schema.ts";
 import type { System } from "../../drivers/system.ts";
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import { ownerOf, strangerWords } from "../journal-owner.ts";
 import { Exit } from "./exit.ts";
 import { withSite } from "./terms.ts";

@@ -1,7 +1,7 @@
 /** `journal verify`: proves the chain, and with a centre's events what a chain alone cannot show. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import { Against, type Comparison } from "../journal-against.ts";
 import { type Verdict, verifyJournal } from "../journal-proof.ts";
 import { readCursor } from "../outbox.ts";

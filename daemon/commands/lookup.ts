@@ -3,7 +3,7 @@ import type { Configuration } from "../../config/schema.ts";
 import { readCard } from "../../drivers/reads.ts";
 import type { System } from "../../drivers/system.ts";
 import { askControl } from "../control.ts";
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import type { LookupAnswer } from "../lookup.ts";
 import type { SiteWord } from "../site-desk.ts";
 import { Exit } from "./exit.ts";

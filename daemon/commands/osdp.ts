@@ -4,7 +4,7 @@ import type { Configuration } from "../../config/schema.ts";
 import { commissionMsMax } from "../../drivers/bus-osdp-reader.ts";
 import { addressMax } from "../../drivers/codec/osdp.ts";
 import { askControl } from "../control.ts";
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import type { Status } from "../status.ts";
 import { Exit } from "./exit.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";

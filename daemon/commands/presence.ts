@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Configuration } from "../../config/schema.ts";
 import type { System } from "../../drivers/system.ts";
 import { askControl } from "../control.ts";
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import type { Person } from "../presence.ts";
 import { type HandAnswer, type HandEvent, handRequestOf, type RollCall } from "../presence-desk.ts";
 import { cardNumber } from "./card-argument.ts";

@@ -4,7 +4,7 @@ import type { Sight, Stamp } from "../../drivers/driver.ts";
 import { createLog } from "../../drivers/log.ts";
 import type { System } from "../../drivers/system.ts";
 import { watchControl } from "../control.ts";
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import type { LookupDesk } from "../lookup.ts";
 import { devicesOf } from "../main-devices.ts";
 import { Exit } from "./exit.ts";

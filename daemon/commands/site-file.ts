@@ -4,7 +4,7 @@
 import type { Configuration } from "../../config/schema.ts";
 import { createLog } from "../../drivers/log.ts";
 import type { System } from "../../drivers/system.ts";
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import { readEntries } from "../journal-reader.ts";
 import { listSegments } from "../journal-segments.ts";
 import { resume } from "../resume.ts";

@@ -5,7 +5,7 @@ import { createLog } from "../../drivers/log.ts";
 import type { System } from "../../drivers/system.ts";
 import { buildInWorker } from "../../sync/build.ts";
 import { createSync, type ListInForce } from "../../sync/sync.ts";
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import { type LookupDesk, lookup, searchFor } from "../lookup.ts";
 import { createSiteTime } from "../site-time.ts";
 import { Exit } from "./exit.ts";

@@ -3,7 +3,7 @@ import type { Configuration } from "../../config/schema.ts";
 import type { System } from "../../drivers/system.ts";
 import type { LiveTap } from "../console/live.ts";
 import { askControl } from "../control.ts";
-import { pathsOf } from "../house.ts";
+import { pathsOf } from "../data-paths.ts";
 import type { Status } from "../status.ts";
 import type { TapsSince } from "../tap-ring.ts";
 import { changes, lineOf, type Row, type ScreenWords, screen, tapRow } from "../watch.ts";

@@ -1,5 +1,5 @@
 /** What a gateway that starts on a disk after a power cut would find wrong with it, by the gateway's own code. */
-import { pathsOf } from "../../daemon/house.ts";
+import { pathsOf } from "../../daemon/data-paths.ts";
 import { Journal } from "../../daemon/journal.ts";
 import { verifyJournal } from "../../daemon/journal-proof.ts";
 import { readCursor } from "../../daemon/outbox.ts";

@@ -4,7 +4,8 @@
  */
 
 import { createCommandReader } from "../../daemon/command-reader.ts";
-import { House, type HousePorts } from "../../daemon/house.ts";
+import { House } from "../../daemon/house.ts";
+import type { HousePorts } from "../../daemon/house-ports.ts";
 import { verifyJournal } from "../../daemon/journal-proof.ts";
 import { candidatesOf } from "../../drivers/candidates.ts";
 import { createFiles } from "../../drivers/files.ts";
