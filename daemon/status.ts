@@ -81,11 +81,6 @@ export function ailment(status: Status): string | null {
   return someGateWorks ? null : "no access point has a reader that is up";
 }
 
-/** Access points that would let nobody in, because their relay cannot move. */
-export function shutGates(status: Status): string[] {
-  return Object.entries(status.relays).flatMap(([id, { state }]) => (state === "down" ? [id] : []));
-}
-
 function timeOrNull(wallMs: number | null): string | null {
   return wallMs === null ? null : new Date(wallMs).toISOString();
 }

@@ -10,7 +10,7 @@ import type { TapPage } from "./recent-taps.ts";
 import { type CloudEvent, eventOfLine, type Line, type Sender } from "./record.ts";
 
 /** Half a second of a small board's time, in pieces, and some days of a busy site. */
-export const SEARCH_LINES_MAX = 50_000;
+const SEARCH_LINES_MAX = 50_000;
 const DAY_MS = 24 * 3_600_000;
 
 /** Null: any. */

@@ -7,7 +7,7 @@ import { type Need, type Needs, without } from "../install/needs.ts";
 import { devicesOf, filesOf, secretsIn } from "./doctor-site.ts";
 import { Exit } from "./exit.ts";
 
-export const ACCOUNT = "grindvakt";
+const ACCOUNT = "grindvakt";
 
 export function needsOf(file: string, configuration: Configuration, program: readonly string[]): Needs {
   const { gateway, dataDir, cards } = configuration;

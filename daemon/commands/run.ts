@@ -69,7 +69,7 @@ function tellManager(daemon: Daemon, world: { clock: Clock; log: Log }): { stopp
 }
 
 /** The gate in a line, as `systemctl status` shows it. */
-export function summaryOf({ gateway, list, readers, journal, outbox }: Status): string {
+function summaryOf({ gateway, list, readers, journal, outbox }: Status): string {
   const states = Object.values(readers).map(({ state }) => state);
   const up = states.filter((state) => state === "up").length;
   const revision = list.revision === null ? "no list" : `list ${list.revision} (${list.freshness})`;
