@@ -5,7 +5,7 @@ export default defineConfig({
     include: ["test/arm/*.test.ts"],
     fileParallelism: false,
     // An emulated processor is ten to thirty times slower than this one.
-    testTimeout: 900_000,
+    testTimeout: 1_800_000,
     hookTimeout: 300_000,
   },
 });
