@@ -18,6 +18,11 @@ import { type Door, guardPerson, sessionRoutes } from "./sign-in.ts";
 
 /** Open pages, their requests, and a few programs. */
 const CONNECTIONS_MAX = 128;
+/**
+ * Requests of one connection that are not answered yet. Browsers send one at a time; thousands in one piece would be taken in one turn
+ * of the loop, and their answers held for somebody who does not read them.
+ */
+const REQUESTS_AT_ONCE_MAX = 4;
 const HEADER_BYTES_MAX = 8 * 1024;
 const HEADER_MS_MAX = 5_000;
 const REQUEST_MS_MAX = 10_000;
@@ -77,12 +82,14 @@ export function createConsole(
     }
     const server = createServer(
       settings,
-      getRequestListener(app.fetch, {
-        // The process's own Request and Response stay what they are.
-        overrideGlobalObjects: false,
-        errorHandler: () =>
-          Response.json({ error: "this is no request that can be answered" }, { status: 400 }),
-      }),
+      inMeasure(
+        getRequestListener(app.fetch, {
+          // The process's own Request and Response stay what they are.
+          overrideGlobalObjects: false,
+          errorHandler: () =>
+            Response.json({ error: "this is no request that can be answered" }, { status: 400 }),
+        }),
+      ),
     );
     server.on("connection", (socket: Socket) => {
       sockets.add(socket);
@@ -115,6 +122,20 @@ export function createConsole(
       if (server?.listening) await new Promise<void>((done) => server.close(() => done()));
     },
     tapped: (view) => live.tapped(view),
+  };
+}
+
+/** Cuts off who asks on and on without hearing the answers. */
+function inMeasure(listener: RequestListener): RequestListener {
+  const underWay = new WeakMap<Socket, number>();
+  return (request, response) => {
+    const { socket } = request;
+    const count = (underWay.get(socket) ?? 0) + 1;
+    // What had come with it is still handed over, one request after the other.
+    if (socket.destroyed || count > REQUESTS_AT_ONCE_MAX) return void socket.destroy();
+    underWay.set(socket, count);
+    response.once("close", () => underWay.set(socket, (underWay.get(socket) ?? 1) - 1));
+    return listener(request, response);
   };
 }
 

@@ -1,12 +1,26 @@
 /** Who may ask the console, and who sees whole card numbers. */
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import type { ConsoleSettings } from "../../daemon/console/console.ts";
-import { basic, CARD, type House, MASKED, openHouse, postJson, rawRequest, TOKEN } from "./console-house.ts";
+import type { ConsoleRooms } from "../../daemon/console/routes.ts";
+import type { Status } from "../../daemon/status.ts";
+import {
+  basic,
+  CARD,
+  type House,
+  MASKED,
+  openHouse,
+  postJson,
+  rawRequest,
+  TOKEN,
+  wellStatus,
+} from "./console-house.ts";
 
 const houses: House[] = [];
 
-async function open(settings?: Partial<ConsoleSettings>): Promise<House> {
-  const house = await openHouse(settings);
+async function open(settings?: Partial<ConsoleSettings>, rooms?: Partial<ConsoleRooms>): Promise<House> {
+  const house = await openHouse(settings, rooms);
   houses.push(house);
   return house;
 }
@@ -113,6 +127,23 @@ test("ten wrong passwords from one address close the console to it for a minute"
 
   await clock.advance(60_000);
   expect((await ask("right")).status).toBe(200);
+});
+
+test("who asks without end before hearing an answer is cut off, and not one request more is worked on", async () => {
+  let asked = 0;
+  const status = (): Status => {
+    asked += 1;
+    return wellStatus();
+  };
+  const { url, port } = await open({}, { status });
+  const ask = `GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
+  const socket = connect(port, "127.0.0.1", () => socket.write(ask.repeat(500)));
+  socket.on("error", () => undefined);
+  socket.resume();
+  await once(socket, "close");
+  expect(asked).toBeLessThanOrEqual(4);
+  // One after the other, as many as one likes.
+  for (let count = 0; count < 20; count += 1) expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 
 test("on loopback nobody needs the password, and who gives it sees whole numbers", async () => {
