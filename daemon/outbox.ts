@@ -10,29 +10,24 @@ import type { BrokerSession, Clock, Files, Log, PublishOutcome, Random, Timer } 
 import type { VolatileRecord } from "./journal.ts";
 import type { Batch } from "./journal-reader.ts";
 import type { Entry } from "./journal-segments.ts";
-import { type CloudEvent, eventOfLine, eventOfVolatile, hashLine, type Sender } from "./record.ts";
+import { OutboxCursor } from "./outbox-cursor.ts";
+import { type CloudEvent, eventOfLine, eventOfVolatile, type Sender } from "./record.ts";
 import { Resend, type Resent } from "./resend.ts";
-import { within } from "./within.ts";
 import { wordsOf } from "./words.ts";
 
 /** Events on their way at once; more gains nothing over a local network and would be sent again after a break. */
 const WINDOW_EVENTS_MAX = 128;
 /** The retained states are sent beside the events, one at a time. */
 const STATE_MESSAGES = 1;
-/** The cursor is written down this often at most: after a crash, what was acknowledged since is sent again. */
-const CURSOR_SAVE_MS = 1_000;
 const BACKOFF_MIN_MS = 1_000;
 const BACKOFF_MAX_MS = 60_000;
 /** Events that are not on disk, kept for sending, at about 1 KiB each. The oldest go first. */
 const VOLATILE_EVENTS_MAX = 20_000;
-const CURSOR_BYTES_MAX = 1_024;
 /**
  * A backlog that is sent as fast as a broker takes it keeps the loop busy for milliseconds on end. It gives way to a tap on its way
  * to the disk, but not longer than this at a time: a disk may never answer.
  */
 const GIVE_WAY_MS = 50;
-/** How long a stop waits for a disk that does not answer; what is not written down is sent again. */
-const STOP_MS = 2_000;
 
 /** What the outbox asks of the journal. */
 export interface OutboxSource {
@@ -60,19 +55,13 @@ export interface OutboxWorld {
 }
 
 export class Outbox {
-  readonly #settings: { cursorPath: string; sender: Sender };
+  readonly #sender: Sender;
+  readonly #cursor: OutboxCursor;
   readonly #world: OutboxWorld;
   readonly #changed: () => void;
   #source: OutboxSource | null = null;
   #session: BrokerSession | null = null;
   #isStopped = false;
-
-  #acknowledgedSeq = 0;
-  #savedSeq = 0;
-  #saveTimer: Timer | null = null;
-  #saving: Promise<void> | null = null;
-  /** The cursor could not be written, and that has been said. */
-  #saveFails = false;
 
   /** Raised whenever sending begins anew; answers to an older round no longer count. */
   #round = 0;
@@ -93,35 +82,29 @@ export class Outbox {
 
   /** `changed`: the state may have changed. */
   constructor(settings: { cursorPath: string; sender: Sender }, world: OutboxWorld, changed: () => void) {
-    this.#settings = settings;
+    this.#sender = settings.sender;
+    this.#cursor = new OutboxCursor(settings.cursorPath, world, (seq) => this.#source?.acknowledge(seq));
     this.#world = world;
     this.#changed = changed;
   }
 
-  /** Reads the cursor. One that cannot be read counts as none: events are sent again rather than not at all. */
+  /** Reads the cursor, and says where it stands. */
   async load(): Promise<number> {
-    const { files, log } = this.#world;
-    const path = this.#settings.cursorPath;
-    try {
-      this.#acknowledgedSeq = await readCursor(files, path);
-    } catch (error) {
-      log.warn("the outbox's cursor cannot be read: events are sent again", { path, why: wordsOf(error) });
-    }
-    this.#savedSeq = this.#acknowledgedSeq;
-    return this.#acknowledgedSeq;
+    await this.#cursor.load();
+    return this.#cursor.seq;
   }
 
   start(source: OutboxSource): void {
     this.#source = source;
-    source.acknowledge(this.#acknowledgedSeq);
+    source.acknowledge(this.#cursor.seq);
     this.#beginRound();
   }
 
   get state(): OutboxState {
-    const journaled = Math.max(0, (this.#source?.headSeq ?? 0) - this.#acknowledgedSeq);
+    const journaled = Math.max(0, (this.#source?.headSeq ?? 0) - this.#cursor.seq);
     return {
       unsent: journaled + this.#volatile.length,
-      acknowledgedSeq: this.#acknowledgedSeq,
+      acknowledgedSeq: this.#cursor.seq,
       refused: this.#refusal?.why ?? null,
     };
   }
@@ -161,7 +144,7 @@ export class Outbox {
     if (this.#session === null || source === null)
       return { sent: 0, why: "there is no connection to a broker" };
     if (this.#resend !== null) return { sent: 0, why: "another resend is under way" };
-    this.#resend = new Resend(fromSeq, Math.min(toSeq, this.#acknowledgedSeq), source, () => this.#pump());
+    this.#resend = new Resend(fromSeq, Math.min(toSeq, this.#cursor.seq), source, () => this.#pump());
     this.#pump();
     const resent = await this.#resend.done;
     this.#resend = null;
@@ -174,15 +157,14 @@ export class Outbox {
     this.disconnected();
     this.#backoff?.cancel();
     this.#giveWay?.cancel();
-    this.#saveTimer?.cancel();
-    await within(this.#world.clock, STOP_MS, this.#saveLast());
+    await this.#cursor.stop();
   }
 
   // ---------------------------------------------------------------- sending
 
   #beginRound(): void {
     this.#round += 1;
-    this.#nextSeq = this.#acknowledgedSeq + 1;
+    this.#nextSeq = this.#cursor.seq + 1;
     this.#ready = [];
     this.#inFlight = [];
     this.#sendingVolatile = false;
@@ -222,7 +204,7 @@ export class Outbox {
     const entry = this.#refusal === null ? (resend?.next() ?? null) : null;
     if (resend === null || entry === null) return false;
     this.#unanswered += 1;
-    this.#world.publish(eventOfLine(entry.line, entry.chain, this.#settings.sender)).then((outcome) => {
+    this.#world.publish(eventOfLine(entry.line, entry.chain, this.#sender)).then((outcome) => {
       this.#unanswered -= 1;
       resend.answered(outcome);
       this.#pump();
@@ -233,7 +215,7 @@ export class Outbox {
   #sendEntry({ line, chain }: Entry): void {
     const flight = { seq: line.seq, acknowledged: false };
     this.#inFlight.push(flight);
-    this.#send(eventOfLine(line, chain, this.#settings.sender), () => {
+    this.#send(eventOfLine(line, chain, this.#sender), () => {
       flight.acknowledged = true;
       this.#settleFlights();
     });
@@ -244,7 +226,7 @@ export class Outbox {
     const record = this.#volatile[0];
     if (record === undefined || this.#sendingVolatile || this.#inFlight.length > 0) return;
     this.#sendingVolatile = true;
-    this.#send(eventOfVolatile(record.id, record.draft, this.#settings.sender), () => {
+    this.#send(eventOfVolatile(record.id, record.draft, this.#sender), () => {
       this.#sendingVolatile = false;
       // It may have gone the way of the journal meanwhile.
       if (this.#volatile[0] === record) this.#volatile.shift();
@@ -272,7 +254,10 @@ export class Outbox {
     let passed = 0;
     for (const { seq, acknowledged } of this.#inFlight) {
       if (!acknowledged) break;
-      this.#moveTo(seq);
+      if (seq > this.#cursor.seq) {
+        this.#cursor.moveTo(seq);
+        this.#changed();
+      }
       passed += 1;
     }
     this.#inFlight.splice(0, passed);
@@ -334,64 +319,4 @@ export class Outbox {
       this.#beginRound();
     });
   }
-
-  // ---------------------------------------------------------------- cursor
-
-  #moveTo(seq: number): void {
-    if (seq <= this.#acknowledgedSeq) return;
-    this.#acknowledgedSeq = seq;
-    this.#changed();
-    this.#saveSoon();
-  }
-
-  #saveSoon(): void {
-    if (this.#saveTimer !== null || this.#saving !== null || this.#isStopped) return;
-    this.#saveTimer = this.#world.clock.after(CURSOR_SAVE_MS, () => {
-      this.#saveTimer = null;
-      this.#saving = this.#save().finally(() => {
-        this.#saving = null;
-        if (this.#savedSeq !== this.#acknowledgedSeq) this.#saveSoon();
-      });
-    });
-  }
-
-  async #saveLast(): Promise<void> {
-    await this.#saving;
-    await this.#save();
-  }
-
-  async #save(): Promise<void> {
-    const seq = this.#acknowledgedSeq;
-    if (seq === this.#savedSeq) return;
-    try {
-      await this.#world.files.replace(this.#settings.cursorPath, Buffer.from(cursorText(seq)));
-      this.#savedSeq = seq;
-      this.#saveFails = false;
-      this.#source?.acknowledge(seq);
-    } catch (error) {
-      if (this.#saveFails) return;
-      this.#saveFails = true;
-      const message = "the outbox's cursor could not be written: after a restart events are sent again";
-      this.#world.log.warn(message, { why: wordsOf(error) });
-    }
-  }
-}
-
-/** The sequence up to which everything is acknowledged; 0 where there is no cursor. Rejects where it cannot be read. */
-export async function readCursor(files: Files, path: string): Promise<number> {
-  const bytes = await files.read(path, CURSOR_BYTES_MAX);
-  return bytes === null ? 0 : cursorOf(Buffer.from(bytes).toString("utf8"));
-}
-
-/** With a check: a digit that changed on the disk must not pass events over that were never sent. */
-function cursorText(acknowledged: number): string {
-  return `${JSON.stringify({ acknowledged, sha256: hashLine(String(acknowledged)) })}\n`;
-}
-
-/** Throws where the text is not one that `cursorText` wrote. */
-function cursorOf(text: string): number {
-  const { acknowledged } = JSON.parse(text) as { acknowledged: unknown };
-  if (!Number.isSafeInteger(acknowledged) || cursorText(Number(acknowledged)) !== text)
-    throw new Error("it is damaged");
-  return Number(acknowledged);
 }

@@ -2,7 +2,7 @@
 import { pathsOf } from "../data-paths.ts";
 import { readPeriod } from "../journal-period.ts";
 import { occurredAt } from "../ledger.ts";
-import { readCursor } from "../outbox.ts";
+import { readCursor } from "../outbox-cursor.ts";
 import { REMEMBERED_MS } from "../presence.ts";
 import { type CloudEvent, eventOfLine } from "../record.ts";
 import { createSiteTime } from "../site-time.ts";

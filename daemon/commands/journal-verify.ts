@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { pathsOf } from "../data-paths.ts";
 import { Against, type Comparison } from "../journal-against.ts";
 import { type Verdict, verifyJournal } from "../journal-proof.ts";
-import { readCursor } from "../outbox.ts";
+import { readCursor } from "../outbox-cursor.ts";
 import { Exit } from "./exit.ts";
 import type { JournalSite } from "./journal-site.ts";
 import { paint, print, printJson } from "./terms.ts";

@@ -7,7 +7,7 @@ import { pathsOf } from "../data-paths.ts";
 import { journalSettings } from "../house-journal.ts";
 import { Journal, type JournalEvents } from "../journal.ts";
 import { readEntries, readLast } from "../journal-reader.ts";
-import { readCursor } from "../outbox.ts";
+import { readCursor } from "../outbox-cursor.ts";
 import { Presence } from "../presence.ts";
 import { type HandAnswer, type HandRequest, PresenceDesk } from "../presence-desk.ts";
 import { replayJournal } from "../presence-replay.ts";

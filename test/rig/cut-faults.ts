@@ -2,7 +2,7 @@
 import { pathsOf } from "../../daemon/data-paths.ts";
 import { Journal } from "../../daemon/journal.ts";
 import { verifyJournal } from "../../daemon/journal-proof.ts";
-import { readCursor } from "../../daemon/outbox.ts";
+import { readCursor } from "../../daemon/outbox-cursor.ts";
 import { createSystem } from "../../drivers/system.ts";
 import { buildInPlace } from "../../sync/build.ts";
 import { createSync, type ListInForce } from "../../sync/sync.ts";
