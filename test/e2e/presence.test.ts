@@ -52,7 +52,7 @@ describe("presence", { timeout: 90_000 }, () => {
       expect.stringMatching(new RegExp(`^${CARD} .*north-in$`)),
       expect.stringMatching(new RegExp(`^${OTHER} .*by hand, .*: kortet ligger hemma$`)),
     ]);
-    const csv = (await site.command("presence", "list", "--csv", "--older", "0.001")).stdout;
+    const csv = (await site.command("presence", "list", "--csv", "--older", "0.00001")).stdout;
     expect(csv).toMatch(new RegExp(`^card,since,.*\n${CARD},.*,north-in,true,false,,\n`));
     const left = await site.command("presence", "leave", CARD, "--why", "utrymning", "--at", "north-in");
     expect(left).toMatchObject({
