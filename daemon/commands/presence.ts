@@ -65,7 +65,7 @@ export function presenceCommand(): Command {
 }
 
 function hours(text: string): number {
-  const value = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
+  const value = /^\d{1,4}(\.\d{1,6})?$/.test(text) ? Number(text) : 0;
   if (value <= 0) throw new InvalidArgumentError("it must be a number of hours.");
   return value;
 }
