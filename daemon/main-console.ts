@@ -17,6 +17,7 @@ import { credentialsOf } from "./main-secrets.ts";
 import type { Metrics } from "./metrics.ts";
 import { Openings } from "./openings.ts";
 import type { Line } from "./record.ts";
+import { inSlices } from "./slices.ts";
 
 /** For a card's story: its own taps, and those of which no number was read, which stand between them. */
 const STORY_TAPS_MAX = 2_000;
@@ -98,7 +99,8 @@ function roomsOf(
       return reading.credential.number;
     },
     open: (accessPoint, claims) => openings.open(accessPoint, claims),
-    rollCall: () => house.presence.rollCall(null),
+    rollCall: () => inSlices(clock, house.presence.rollCall(null)),
+    sayPresence: (request) => house.presence.say(request),
     siteList: () => house.siteList(),
     changeSiteList: (request) => house.changeSiteList(request),
     identify: identifierOf(house, configuration, clock, byItsEnds),

@@ -34,6 +34,7 @@ import { handRequestOf } from "./presence-desk.ts";
 import { buildRoomily } from "./roomy-build.ts";
 import { sightLine } from "./sights.ts";
 import { siteRequestOf } from "./site-desk.ts";
+import { inSlices } from "./slices.ts";
 import type { Status } from "./status.ts";
 import { TapRing } from "./tap-ring.ts";
 import { VERSION } from "./version.ts";
@@ -110,7 +111,8 @@ export async function startDaemon(
         lookup: ({ card }) => house.lookup(readCard(String(card), configuration.cards.issuers)),
         refresh: () => house.refresh(),
         site: (params) => house.changeSiteList(siteRequestOf(params)),
-        presence: ({ olderMs }) => house.presence.rollCall(typeof olderMs === "number" ? olderMs : null),
+        presence: ({ olderMs }) =>
+          inSlices(world.clock, house.presence.rollCall(typeof olderMs === "number" ? olderMs : null)),
         "presence-say": (params) => house.presence.say(handRequestOf(params)),
         ...osdpMethods({ reader: (id) => house.reader(id), note: (event, data) => house.note(event, data) }),
       },

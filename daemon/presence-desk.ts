@@ -18,11 +18,15 @@ import {
 import { replayJournal } from "./presence-replay.ts";
 import type { Scribe } from "./scribe.ts";
 import { readInstant } from "./site-until.ts";
+import type { Slices } from "./slices.ts";
 import { isOneLine, wordsOf } from "./words.ts";
 
 const MINUTE_MS = 60_000;
 /** Where the access point says nothing, or is not known any more: as the configuration has it by default. */
 const RESET_MINUTES = 720;
+
+/** Within it somebody who forgot to tap out becomes overdue in the count, where nobody comes or goes. */
+const RECOUNT_MS = 10_000;
 
 const EVENTS = { entered: "entry", left: "exit" } as const satisfies Record<string, Direction>;
 export type HandEvent = keyof typeof EVENTS;
@@ -100,6 +104,7 @@ export class PresenceDesk {
   readonly #changed: () => void;
   readonly #resetMs: ReadonlyMap<string, number>;
   #isComplete = false;
+  #counted: { count: PresenceCount; changes: number; atMs: number } | null = null;
   #reading: Promise<void> | null = null;
   #isStopped = false;
 
@@ -141,16 +146,22 @@ export class PresenceDesk {
   }
 
   get status(): PresenceStatus {
-    const count = this.#presence.count(this.#now(), (step, agoMs) => agoMs >= this.#resetMsOf(step));
-    return { ...count, complete: this.#isComplete };
+    const now = this.#now();
+    const { changes } = this.#presence;
+    // Asked with every state; the whole count takes as long as the roll call.
+    if (this.#counted?.changes !== changes || now.monotonicMs - this.#counted.atMs >= RECOUNT_MS) {
+      const count = this.#presence.count(now, (step, agoMs) => agoMs >= this.#resetMsOf(step));
+      this.#counted = { count, changes, atMs: now.monotonicMs };
+    }
+    return { ...this.#counted.count, complete: this.#isComplete };
   }
 
   /** `olderMs`: who came in longer ago is apart; null: by the access point's `resetMinutes`. */
-  rollCall(olderMs: number | null): RollCall {
+  *rollCall(olderMs: number | null): Slices<RollCall> {
     const now = this.#now();
-    const people = this.#presence
-      .people(now, (step, agoMs) => agoMs >= (olderMs ?? this.#resetMsOf(step)))
-      .sort((a, b) => (a.since < b.since ? -1 : 1));
+    const isOverdue = (step: Step, agoMs: number): boolean => agoMs >= (olderMs ?? this.#resetMsOf(step));
+    const people = yield* this.#presence.people(now, isOverdue);
+    people.sort((a, b) => (a.since < b.since ? -1 : 1));
     const overdue = people.filter((person) => person.overdue).length;
     return {
       at: new Date(now.wallMs).toISOString(),

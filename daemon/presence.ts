@@ -5,12 +5,15 @@
 import type { Stamp } from "../drivers/driver.ts";
 import type { Who } from "../sync/site-change.ts";
 import type { Whereabouts } from "./decide.ts";
+import type { Slices } from "./slices.ts";
 
 const DAY_MS = 24 * 3_600_000;
 /** As long as the longest `resetMinutes`: who came in before and never left, has left. */
 export const REMEMBERED_MS = 7 * DAY_MS;
 /** Far above what one site sees in that time; the longest unseen are forgotten first. */
 const CARDS_MAX = 100_000;
+/** Looked at in one turn of the loop: about two milliseconds on a small machine. */
+const SLICE_CARDS = 500;
 /** Passages of one card that may all still turn out to have led nowhere; it is at one or two turnstiles at a time. */
 const EARLIER_MAX = 4;
 
@@ -64,6 +67,12 @@ export interface PresenceCount {
 export class Presence {
   /** By card, its last passage; the longest unseen first. */
   #last = new Map<string, Step>();
+  #changes = 0;
+
+  /** How often who is on site has changed. */
+  get changes(): number {
+    return this.#changes;
+  }
 
   passed(passing: Passing): Step {
     const { card } = passing;
@@ -79,6 +88,7 @@ export class Presence {
   /** Nobody went through. */
   takeBack(step: Step): void {
     step.isTakenBack = true;
+    this.#changes += 1;
   }
 
   /** `unknown` once `resetMs` have passed, and where nobody can say how long ago it was. */
@@ -90,16 +100,26 @@ export class Presence {
     return step.direction === "entry" ? "inside" : "outside";
   }
 
-  /** Everybody who came in and has not left, the longest unseen first. `isOverdue` judges who came in so long ago. */
-  people(now: Now, isOverdue: (step: Step, agoMs: number) => boolean): Person[] {
+  /**
+   * Everybody who came in and has not left, the longest unseen first, as it is when it begins. `isOverdue` judges who came in so
+   * long ago.
+   */
+  *people(now: Now, isOverdue: (step: Step, agoMs: number) => boolean): Slices<Person[]> {
     const people: Person[] = [];
-    for (const step of this.#inside(now)) people.push(personOf(step, now, isOverdue));
+    for (const [index, last] of [...this.#last.values()].entries()) {
+      if (index % SLICE_CARDS === SLICE_CARDS - 1) yield;
+      const step = insideOf(last, now);
+      if (step !== null) people.push(personOf(step, now, isOverdue));
+    }
     return people;
   }
 
   count(now: Now, isOverdue: (step: Step, agoMs: number) => boolean): PresenceCount {
     let [onSite, overdue] = [0, 0];
-    for (const step of this.#inside(now)) {
+    for (const [card, last] of this.#last) {
+      if (ageOf(last, now) >= REMEMBERED_MS) this.#last.delete(card);
+      const step = insideOf(last, now);
+      if (step === null) continue;
       if (isOverdue(step, ageOf(step, now))) overdue += 1;
       else onSite += 1;
     }
@@ -110,6 +130,7 @@ export class Presence {
   restore(earlier: Presence): void {
     const seen = this.#last;
     this.#last = earlier.#last;
+    this.#changes += 1;
     for (const step of seen.values()) {
       const first = firstOfThisRun(step);
       if (first === null) continue;
@@ -119,19 +140,18 @@ export class Presence {
   }
 
   #put(step: Step): void {
+    this.#changes += 1;
     this.#last.delete(step.card);
     this.#last.set(step.card, step);
     if (this.#last.size > CARDS_MAX)
       for (const longest of this.#last.keys()) return void this.#last.delete(longest);
   }
+}
 
-  *#inside(now: Now): Generator<Step> {
-    for (const [card, last] of this.#last) {
-      if (ageOf(last, now) >= REMEMBERED_MS) this.#last.delete(card);
-      const step = standing(last);
-      if (step?.direction === "entry" && ageOf(step, now) < REMEMBERED_MS) yield step;
-    }
-  }
+/** By which somebody came in who has not left; null: nobody is inside. */
+function insideOf(last: Step, now: Now): Step | null {
+  const step = standing(last);
+  return step?.direction === "entry" && ageOf(step, now) < REMEMBERED_MS ? step : null;
 }
 
 /** The last one that counts. */

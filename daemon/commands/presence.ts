@@ -5,6 +5,7 @@ import { askControl } from "../control.ts";
 import { pathsOf } from "../data-paths.ts";
 import type { Person } from "../presence.ts";
 import { type HandAnswer, type HandEvent, handRequestOf, type RollCall } from "../presence-desk.ts";
+import { atOnce } from "../slices.ts";
 import { cardNumber } from "./card-argument.ts";
 import { csvField } from "./csv.ts";
 import { Exit } from "./exit.ts";
@@ -120,7 +121,7 @@ async function ask(configuration: Configuration, system: System, olderMs: number
   const answer = await askControl(pathsOf(configuration.dataDir).control, "presence", { olderMs });
   if (answer.kind === "result") return answer.result as RollCall;
   if (answer.kind === "error") throw new Exit(1, answer.why);
-  return (await openPresence(configuration, system)).rollCall(olderMs);
+  return atOnce((await openPresence(configuration, system)).rollCall(olderMs));
 }
 
 const CSV_COLUMNS = ["card", "since", "accessPoint", "overdue", "manual", "who", "why"];

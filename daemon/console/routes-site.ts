@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { type SiteChange, type SiteEvent, WHY_CHARACTERS_MAX, type Who } from "../../sync/site-change.ts";
 import type { HistoryView } from "../history.ts";
-import type { RollCall } from "../presence-desk.ts";
+import type { HandAnswer, HandEvent, HandRequest, RollCall } from "../presence-desk.ts";
 import { TEXTS } from "../reasons.ts";
 import type { SiteAnswer, SiteRequest } from "../site-desk.ts";
 import type { ListStatus, Status } from "../status.ts";
@@ -10,12 +10,24 @@ import type { Opening } from "../turnstile.ts";
 import { isOneLine } from "../words.ts";
 import { refusal, type Visitor } from "./access.ts";
 import { type IdentifyRooms, identifyStream } from "./identify-stream.ts";
-import { answer, askForPerson, type InTurn, perMinute, TAKE_JSON, textsOf } from "./request.ts";
+import {
+  answer,
+  answerInSlices,
+  askForPerson,
+  type InTurn,
+  perMinute,
+  TAKE_JSON,
+  textsOf,
+} from "./request.ts";
 
 /** The newest; the whole list is shown by `grindvakt site list`. */
 const CHANGES_MAX = 500;
 /** More than people go through one gate; the journal must not be filled by a button that sticks. */
 const OPENINGS_PER_MINUTE_MAX = 60;
+/** A whole crew that came in through an open gate, and still no program that fills the journal. */
+const WORDS_PER_MINUTE_MAX = 60;
+/** As `grindvakt presence` has them. */
+const WAYS = { enter: "entered", leave: "left" } as const satisfies Record<string, HandEvent>;
 const DOINGS = {
   block: "site-blocked",
   unblock: "site-unblocked",
@@ -44,13 +56,16 @@ export interface SiteRooms extends IdentifyRooms {
   /** Written down before anything moves. Null: the access point has no relay. */
   open(accessPoint: string, claims: { who: Who; why: string | null }): Promise<Opening | null>;
   /** Who is on the site. */
-  rollCall(): RollCall;
+  rollCall(): Promise<RollCall>;
+  /** Says by hand that a card came or went. */
+  sayPresence(request: HandRequest): Promise<HandAnswer>;
   siteList(): SiteChange[];
   changeSiteList(request: SiteRequest): Promise<SiteAnswer>;
 }
 
 export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
   const app = new Hono<Visitor>();
+  const admitWord = perMinute(WORDS_PER_MINUTE_MAX, () => rooms.clock.monotonicMs());
   const admitOpening = perMinute(OPENINGS_PER_MINUTE_MAX, () => rooms.clock.monotonicMs());
   app.get("/site", (c) => c.json({ ...rooms.facts, texts: TEXTS }));
   app.get("/history", async (c) => c.json(await inTurn(() => rooms.history(), "history")));
@@ -94,9 +109,34 @@ export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
       throw refusal(503, "the journal could not be written, and what is not written down is not done");
     return c.json({ pulse: opening }, 202);
   });
-  app.get("/presence", (c) => {
+  app.get("/presence", async (c) => {
     askForPerson(c);
-    return c.json(rooms.rollCall());
+    const { people, ...facts } = await inTurn(() => rooms.rollCall(), "presence");
+    return answerInSlices(c, rooms.clock, facts, "people", people);
+  });
+  app.post("/presence", ...TAKE_JSON, async (c) => {
+    askForPerson(c);
+    const {
+      card,
+      do: what,
+      why,
+      accessPoint,
+      when,
+    } = await textsOf(c, ["card", "do", "why"], ["accessPoint", "when"]);
+    if (!isWay(what)) throw refusal(400, `do is one of ${Object.keys(WAYS).join(", ")}`);
+    const number = rooms.numberOf(card);
+    if (number === null) throw refusal(422, "this is no card number like BB-1234-567890");
+    if (!admitWord()) throw refusal(429, "too much is said by hand; wait a minute");
+    const outcome = await rooms.sayPresence({
+      event: WAYS[what],
+      card: number,
+      accessPoint: accessPoint ?? null,
+      when: when ?? null,
+      why,
+      who: { by: "console", name: c.var.name ?? "" },
+    });
+    if (outcome.kind === "refused") throw refusal(outcome.isUsage ? 422 : 503, outcome.why);
+    return answer(c, { word: outcome.word });
   });
   app.get("/identify/:reader", (c) => {
     askForPerson(c);
@@ -107,6 +147,10 @@ export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
 
 function isDoing(text: string): text is keyof typeof DOINGS {
   return Object.hasOwn(DOINGS, text);
+}
+
+function isWay(text: string): text is keyof typeof WAYS {
+  return Object.hasOwn(WAYS, text);
 }
 
 /** `untilMs` follows from `until`. */

@@ -149,7 +149,16 @@ export function makeRooms(journaled = 100, clock: Clock = new SimClock()) {
       const taps = Array.from({ length: Math.min(limit, last) }, (_, index) => tapEvent(last - index));
       return { taps, next: taps.length < limit ? null : last - limit + 1 };
     },
-    rollCall: () => ROLL_CALL,
+    rollCall: async () => ROLL_CALL,
+    sayPresence: async ({ accessPoint, ...request }) => {
+      if (accessPoint === "nowhere")
+        return { kind: "refused", why: "there is no access point nowhere", isUsage: true };
+      noted.push({ accessPoint, ...request });
+      return {
+        kind: "done",
+        word: { ...request, accessPoint: "north-in", when: SINCE, isDurable: true },
+      };
+    },
     open: async (accessPoint, claims) => {
       if (accessPoint !== "north-in") return null;
       if (claims.why === "no disk") return "withheld";

@@ -90,6 +90,10 @@ const blocks = (status: number, body: object, headers: Record<string, string> = 
 const openings = (status: number, body: object, headers: Record<string, string> = PERSON_JSON) =>
   posted(status, JSON.stringify(body), headers, "/api/openings");
 
+const LATE = { card: CARD, do: "enter", why: "forgot her card" };
+const presence = (status: number, body: object, headers: Record<string, string> = PERSON_JSON) =>
+  posted(status, JSON.stringify(body), headers, "/api/presence");
+
 const EXAMPLES: Example[] = [
   { operation: "GET /", status: 200, path: "/" },
   { operation: "GET /page/{file}", status: 200, path: "/page/style.css" },
@@ -114,6 +118,10 @@ const EXAMPLES: Example[] = [
   posted(422, JSON.stringify({ ...TAP, reader: "north-in-1" })),
   { operation: "GET /api/presence", status: 200, path: "/api/presence", init: { headers: basic("right") } },
   { operation: "GET /api/presence", status: 403, path: "/api/presence" },
+  presence(200, { ...LATE, when: "2026-11-22T06:58:00+01:00" }),
+  presence(400, { ...LATE, do: "stay" }),
+  presence(403, LATE, JSON_HEADERS),
+  presence(422, { ...LATE, accessPoint: "nowhere" }),
   { operation: "GET /api/cards/{card}", status: 200, path: `/api/cards/${CARD}` },
   { operation: "GET /api/cards/{card}", status: 200, path: `/api/cards/${encodeURIComponent(TOKEN)}` },
   { operation: "GET /api/cards/{card}", status: 200, path: "/api/cards/nobody" },
@@ -247,6 +255,7 @@ test("every documented status of every operation is tried", () => {
   // Without a body (304), without a password, and after too much: in the tests of access.
   tried.add("GET /page/{file} 304").add("POST /api/session 422").add("POST /api/session 429");
   tried.add("GET /api/cards/{card} 429").add("GET /api/cards/{card}/story 429").add("POST /api/openings 429");
+  tried.add("POST /api/presence 429");
   const documented = operations.flatMap((operation) => {
     const [method, path] = operation.split(" ") as [string, string];
     const statuses = Object.keys(paths[path]![method.toLowerCase()]!.responses);

@@ -296,6 +296,55 @@ test("a gate is opened by somebody signed in only, under their name, in words of
   expect(more.filter(({ status }) => status === 429)).toHaveLength(3);
 });
 
+test("somebody signed in says by hand that a card came or went, under their name, and so often", async () => {
+  const { url, noted } = await open();
+  const body = { card: "bb 1234 567890", do: "leave", why: "forgot to tap out" };
+  expect((await postJson(`${url}/api/presence`, body)).status).toBe(403);
+  const { headers } = await signIn(url);
+  const said = await postJson(`${url}/api/presence`, body, headers);
+  const word = { event: "left", card: CARD, why: body.why, who: { by: "console", name: "Alva Ek" } };
+  expect([said.status, await json(said)]).toMatchObject([200, { word: { ...word, isDurable: true } }]);
+  expect(noted).toEqual([{ ...word, accessPoint: null, when: null }]);
+  for (const [wrong, status, words] of [
+    [{ ...body, do: "constructor" }, 400, "do is one of enter, leave"],
+    [{ ...body, card: "no card" }, 422, "this is no card number like BB-1234-567890"],
+    [{ ...body, accessPoint: "nowhere" }, 422, "there is no access point nowhere"],
+    [{ ...body, who: "somebody else" }, 400, expect.stringMatching(/^send/)],
+    [{ card: CARD, do: "enter" }, 400, expect.stringMatching(/^send/)],
+  ] as const) {
+    const answer = await postJson(`${url}/api/presence`, wrong, headers);
+    expect([answer.status, (await json(answer)).error]).toEqual([status, words]);
+  }
+  const more = await Promise.all(
+    Array.from({ length: 60 }, () => postJson(`${url}/api/presence`, body, headers)),
+  );
+  expect(more.filter(({ status }) => status === 200)).toHaveLength(58);
+  expect(more.filter(({ status }) => status === 429)).toHaveLength(2);
+});
+
+test("a roll call of thousands is whole, and is handed out a slice a turn of the loop", async () => {
+  const person = { since: "2026-11-22T06:58:12.345Z", sinceTrusted: true, accessPoint: "in", overdue: false };
+  const people = Array.from({ length: 5_000 }, (_, index) => {
+    return { ...person, card: `BB-1234-${String(index).padStart(6, "0")}`, byHand: null };
+  });
+  const rollCall = { at: person.since, atTrusted: true, onSite: 5_000, overdue: 0, complete: true, people };
+  const { url, clock } = await open({}, { rollCall: async () => rollCall });
+  const response = await fetch(`${url}/api/presence`, { headers: basic("right") });
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("BB-1234-000199")) text += (await reader.read()).value;
+  // Time stands still: without another turn of the loop, no next slice.
+  expect(text.endsWith("}")).toBe(true);
+  expect(text).not.toContain("BB-1234-000200");
+  for (;;) {
+    await clock.advance(0);
+    const { value, done } = await reader.read();
+    if (done) break;
+    text += value;
+  }
+  expect(JSON.parse(text)).toEqual(rollCall);
+});
+
 test("identify is for somebody signed in, tells a chip by its ends, and stops with the page", async () => {
   const { url, identifying } = await open();
   expect((await fetch(`${url}/api/identify/north-in-1`)).status).toBe(403);

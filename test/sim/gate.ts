@@ -7,6 +7,7 @@ import { createCommandReader } from "../../daemon/command-reader.ts";
 import { House } from "../../daemon/house.ts";
 import type { HousePorts } from "../../daemon/house-ports.ts";
 import { verifyJournal } from "../../daemon/journal-proof.ts";
+import { atOnce } from "../../daemon/slices.ts";
 import { candidatesOf } from "../../drivers/candidates.ts";
 import { createFiles } from "../../drivers/files.ts";
 import { serialReader } from "../../drivers/reader-serial.ts";
@@ -127,7 +128,7 @@ export class SimGate {
 
   /** After a start, and before anybody taps, who is on the site is what the disk says. */
   #presenceIsThatOfTheJournal(house: House): void {
-    const { people, complete } = house.presence.rollCall(null);
+    const { people, complete } = atOnce(house.presence.rollCall(null));
     // The roll call forgets in a week, and this journal what was acknowledged.
     if (!complete || this.#tapsOfLife > 0 || this.#options.forgets === true) return;
     const lines = [...linesIn(this.world.disk, JOURNAL, "seen").values()];

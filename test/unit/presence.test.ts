@@ -6,6 +6,7 @@ import { type Now, type Passing, Presence, REMEMBERED_MS } from "../../daemon/pr
 import { PresenceDesk } from "../../daemon/presence-desk.ts";
 import { Replay } from "../../daemon/presence-replay.ts";
 import { type Draft, GENESIS, type Line } from "../../daemon/record.ts";
+import { atOnce } from "../../daemon/slices.ts";
 import { type GatewayBench, openGate } from "./gateway-bench.ts";
 
 const RESET_MS = 1_000;
@@ -28,7 +29,7 @@ function passing(
 }
 
 const never = () => false;
-const cards = (presence: Presence, now: Now) => presence.people(now, never).map(({ card }) => card);
+const cards = (presence: Presence, now: Now) => atOnce(presence.people(now, never)).map(({ card }) => card);
 
 // ---------------------------------------------------------------- in memory
 
@@ -114,7 +115,7 @@ test("how long ago it was is not claimed to be known by a clock that was not set
   // For the roll call it is better to have one too many.
   expect(cards(presence, at(10, unset))).toEqual(["a"]);
   presence.passed(passing("b", "entry", 20, { trusted: false, wallMs: 20 }));
-  const [, b] = presence.people(at(30), never);
+  const [, b] = atOnce(presence.people(at(30), never));
   expect(b).toMatchObject({ card: "b", since: new Date(WALL_MS + 20).toISOString(), sinceTrusted: true });
 });
 
@@ -154,20 +155,62 @@ function deskOf(bench: GatewayBench): PresenceDesk {
 const CARD = "BB-2401-000001";
 const SAY = { card: CARD, accessPoint: null, when: null, why: "forgot", who: WHO };
 
+describe("the count", () => {
+  test("is anew with each passage, and where nobody moves, within ten seconds of the time's being up", async () => {
+    const bench = openGate();
+    const desk = deskOf(bench);
+    await desk.say({ ...SAY, event: "entered" });
+    expect(desk.status).toMatchObject({ onSite: 1, overdue: 0 });
+    await bench.clock.advance(60 * MINUTE_MS - 1);
+    expect(desk.status).toMatchObject({ onSite: 1, overdue: 0 });
+    await bench.clock.advance(10_000);
+    expect(desk.status).toMatchObject({ onSite: 0, overdue: 1 });
+    const step = bench.presence.passed({ ...passing("BB-2401-000002", "entry", 0), ...bench.scribe.stamp() });
+    expect(desk.status).toMatchObject({ onSite: 1, overdue: 1 });
+    bench.presence.takeBack(step);
+    expect(desk.status).toMatchObject({ onSite: 0, overdue: 1 });
+    const earlier = new Presence();
+    earlier.passed(
+      passing("BB-2401-000003", "entry", 0, { wallMs: bench.clock.wallMs(), monotonicMs: null }),
+    );
+    desk.restore(earlier, true);
+    expect(desk.status).toMatchObject({ onSite: 1, overdue: 1 });
+  });
+});
+
+test("a roll call lets others have the loop, and is of the moment at which it began", async () => {
+  const bench = openGate();
+  const desk = deskOf(bench);
+  const people = 2_100;
+  for (let card = 0; card < people; card += 1) {
+    const name = `BB-2401-${String(card).padStart(6, "0")}`;
+    bench.presence.passed({ ...passing(name, "entry", 0), ...bench.scribe.stamp() });
+  }
+  const slices = desk.rollCall(null);
+  expect(slices.next().done).toBe(false);
+  await desk.say({ ...SAY, card: "BB-2401-000000", event: "left", accessPoint: "out-1" });
+  await desk.say({ ...SAY, card: "BB-2401-999999", event: "entered" });
+  let count = 1;
+  let slice = slices.next();
+  for (; slice.done !== true; slice = slices.next()) count += 1;
+  expect([count, slice.value.onSite, slice.value.people.length]).toEqual([4, people, people]);
+  expect(desk.status.onSite).toBe(people);
+});
+
 describe("what is said by hand", () => {
   test("is journaled as such, and counts", async () => {
     const bench = openGate();
     const desk = deskOf(bench);
     const said = await desk.say({ ...SAY, event: "entered" });
     expect(said).toMatchObject({ kind: "done", word: { accessPoint: "in", isDurable: true, who: WHO } });
-    expect(desk.rollCall(null)).toMatchObject({
+    expect(atOnce(desk.rollCall(null))).toMatchObject({
       onSite: 1,
       overdue: 0,
       people: [{ card: CARD, accessPoint: "in", byHand: { who: WHO, why: "forgot" }, overdue: false }],
     });
     await bench.clock.advance(60 * MINUTE_MS);
     expect(desk.status).toMatchObject({ onSite: 0, overdue: 1 });
-    expect(desk.rollCall(61 * MINUTE_MS)).toMatchObject({ onSite: 1, overdue: 0 });
+    expect(atOnce(desk.rollCall(61 * MINUTE_MS))).toMatchObject({ onSite: 1, overdue: 0 });
     const when = new Date(bench.clock.wallMs() - MINUTE_MS).toISOString();
     await desk.say({ ...SAY, event: "left", accessPoint: "out-2", when });
     expect(desk.status).toMatchObject({ onSite: 0, overdue: 0 });
@@ -314,7 +357,7 @@ describe("read back from the journal", () => {
         for (const line of linesOf(bench.drafts, ids)) replay.add(line);
         const stamp = bench.stamp();
         const now = { ...stamp, judgedMs: stamp.wallMs };
-        expect(replay.presence.people(now, never)).toEqual(bench.presence.people(now, never));
+        expect(atOnce(replay.presence.people(now, never))).toEqual(atOnce(bench.presence.people(now, never)));
         for (const card of CARDS)
           expect(replay.presence.whereabouts(card, now, 10 * MINUTE_MS)).toBe(
             bench.presence.whereabouts(card, now, 10 * MINUTE_MS),
@@ -343,9 +386,9 @@ describe("read back from the journal", () => {
       ["grindvakt.passage.v1", { event: "not-passed", tap: "gate-07/99" }],
     ] as const)
       replay.add({ ...line, type, time, data });
-    expect(replay.presence.people(at(1), never)).toEqual([]);
+    expect(atOnce(replay.presence.people(at(1), never))).toEqual([]);
     const said = { manual: true, card: CARD, accessPoint: "in", direction: "entry", when: time, who: 7 };
     replay.add({ ...line, type: "grindvakt.passage.v1", time, data: said });
-    expect(replay.presence.people(at(1), never)).toMatchObject([{ card: CARD, byHand: { why: "" } }]);
+    expect(atOnce(replay.presence.people(at(1), never))).toMatchObject([{ card: CARD, byHand: { why: "" } }]);
   });
 });
