@@ -181,6 +181,77 @@ test("somebody signed in opens a gate, after being asked, and its journal says w
   await expect.poll(() => page.innerText("main .notice")).toContain("Öppningen är beställd.");
 });
 
+test("what taps did not tell is written in by hand, with the keyboard alone, under one's name", async () => {
+  const page = await visit("#/presence", { locale: "en-GB" });
+  await signIn(page);
+  const row = page.locator(".roll tbody tr", { hasText: cardOf("suspended") });
+  await page.focus("#hand-card");
+  await page.keyboard.type(cardOf("suspended").toLowerCase().replaceAll("-", " "));
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("left it at home");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => page.innerText("main .notice")).toContain("has come, written in by hand.");
+  await expect.poll(() => row.innerText()).toContain("by hand, Alva Ek: left it at home");
+  await row.locator("button").focus();
+  await page.keyboard.press("Enter");
+  expect(await page.innerText("dialog h2")).toBe(`Has ${cardOf("suspended")} left?`);
+  expect(await faultsOf(page)).toEqual([]);
+  await page.keyboard.type("out by the lorry gate");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => row.count()).toBe(0);
+});
+
+test("somebody who comes in meanwhile is on the roll call, and what is refused is said", async () => {
+  const page = await visit("#/presence", {}, /status of 422/);
+  await signIn(page);
+  const card = cardOf("granted").replace(/1$/, "9");
+  await demo.tap(card);
+  await page.locator(".roll tbody tr", { hasText: card }).waitFor();
+  await page.fill("#hand-card", "inget kort");
+  await page.fill("#hand-why", "test");
+  await page.click("button[value=leave]");
+  await expect.poll(() => page.innerText("main .notice")).toContain("no card number");
+});
+
+test("the roll call on paper says whose, when, how many and each card with its gate, and has no buttons", async () => {
+  // Of a dark screen, too, the paper is white.
+  const page = await visit("#/presence", { colorScheme: "dark" });
+  await signIn(page);
+  const cards = Array.from({ length: 40 }, (_, index) => `BB-2611-${String(300 + index).padStart(6, "0")}`);
+  for (const card of cards) await demo.tap(card);
+  await page.locator(".roll tr", { hasText: cards.at(-1)! }).waitFor();
+  await page.emulateMedia({ media: "print" });
+  const paper = await page.innerText("body");
+  for (const words of [
+    "Upprop · demo",
+    /Läget \d{4}-\d\d-\d\d \d\d:\d\d/,
+    /\d+\s+på plats/,
+    ...cards,
+    "north-in",
+  ])
+    expect(paper).toMatch(words);
+  for (const button of ["Skriv ut", "Har gått", "Logga ut", "Läsare"]) expect(paper).not.toContain(button);
+  const colours = await page.evaluate<string[]>(
+    `[".paper-title", ".roll td .card-number"].map((at) => getComputedStyle(document.querySelector(at)).color)`,
+  );
+  expect(colours).toEqual(["rgb(0, 0, 0)", "rgb(0, 0, 0)"]);
+  const pdf = (await page.pdf({ preferCSSPageSize: true })).toString("latin1");
+  const sheets = [...pdf.matchAll(/\/MediaBox *\[([^\]]*)\]/g)].map(([, box]) => box);
+  expect(new Set(sheets)).toEqual(new Set(["0 0 594.95996 841.91998"]));
+  expect(sheets.length).toBeLessThanOrEqual(3);
+});
+
+test("who signs in sees each card that was shown once, with its whole number", async () => {
+  const page = await visit("#/");
+  await demo.tap(cardOf("expired"));
+  const row = page.locator(".taps li", { hasText: cardOf("expired").slice(-6) });
+  await expect.poll(() => row.first().innerText()).toContain("BB-…");
+  const count = await row.count();
+  await signIn(page);
+  await expect.poll(() => row.first().innerText()).toContain(cardOf("expired"));
+  expect(await row.count()).toBe(count);
+});
+
 test("a wrong password is said in the dialog, which stays", async () => {
   const page = await visit("#/", {}, /status of 403/);
   await page.click("[data-do=sign-in]");

@@ -76,11 +76,7 @@ export function latency(history) {
   if (latenciesMs.length === 0) return chart(w.latency, "–", w.noLatency, [], []);
   const sorted = [...latenciesMs].sort((a, b) => a - b);
   const at = (part) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
-  const shown = (ms) =>
-    (ms < 10 ? ms.toFixed(1) : Math.round(ms).toString()).replace(
-      ".",
-      w.otherLanguage === "English" ? "," : ".",
-    );
+  const shown = (ms) => number(ms, ms < 10 ? 1 : 0);
   const most = Math.max(10, sorted.at(-1));
   const step = WIDTH / Math.max(latenciesMs.length, 40);
   const bars = latenciesMs.map((ms, index) => {

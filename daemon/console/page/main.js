@@ -1,10 +1,12 @@
 /** The page: which view is shown, what people do in it, and bringing it up to date. */
+import { dialogOf } from "./dialogs.js";
 import { h, morph } from "./dom.js";
 import { icon } from "./parts.js";
 import {
   ask,
   changed,
   follow,
+  forgetPresence,
   onChange,
   readPresence,
   readSession,
@@ -15,7 +17,7 @@ import {
 import { cardsView, cardView, queryOf, search, searchOn, tell, told } from "./view-cards.js";
 import { hunt, identifyView, startHunt, stopHunt } from "./view-identify.js";
 import { nowView, verdictOf } from "./view-now.js";
-import { presenceView } from "./view-presence.js";
+import { presenceView, roll } from "./view-presence.js";
 import { readersView } from "./view-readers.js";
 import { readSiteList, siteView } from "./view-site.js";
 import { tellOf, words } from "./words.js";
@@ -26,6 +28,9 @@ const TICK_MS = 5_000;
 
 const app = document.getElementById("app");
 const voice = document.getElementById("voice");
+/** Long enough to be read; what went wrong stays. */
+const NOTICE_MS = 12_000;
+
 /** What came of the last thing that was done. */
 let notice = null;
 let dialog = null;
@@ -48,6 +53,7 @@ function arrive() {
   if (view === "card" && told.asked !== what) void tell(what).finally(changed);
   if (view === "site") void readSiteList().finally(changed);
   if (view === "presence") void readPresence();
+  else forgetPresence();
   render();
   scrollTo(0, 0);
   // Whoever hears the page is told where they came to.
@@ -76,7 +82,7 @@ function viewOf() {
     case "site":
       return siteView(notice);
     case "presence":
-      return presenceView();
+      return presenceView(notice);
     default:
       return nowView(notice);
   }
@@ -87,6 +93,7 @@ function viewOf() {
 function render() {
   isPlanned = false;
   const w = words();
+  if (notice?.mood === "good" && Date.now() - notice.atMs > NOTICE_MS) notice = null;
   document.documentElement.lang = state.language;
   const view = h(
     "main",
@@ -103,7 +110,7 @@ function render() {
       headerOf(),
       view,
       navOf(),
-      dialogOf(),
+      dialogOf(dialog),
     ),
   );
   if (dialog !== null && !app.querySelector("dialog").open) app.querySelector("dialog").showModal();
@@ -194,48 +201,6 @@ function navOf() {
 
 // ---------------------------------------------------------------- asking a person
 
-/** `dialog`: `{ kind: "sign-in", fault }`, or `{ kind: "open", gate, fault }`; null: none is open. */
-function dialogOf() {
-  const w = words();
-  const isSignIn = dialog?.kind !== "open";
-  const input = (id, text, more) =>
-    h("div", { class: "field" }, h("label", { for: id }, text), h("input", { id, name: id, ...more }));
-  const canGo = !isSignIn || state.session.canSignIn;
-  return h(
-    "dialog",
-    { "aria-labelledby": "dialog-title", open: null },
-    h(
-      "form",
-      {
-        method: "dialog",
-        "data-submit": isSignIn ? "signing-in" : "opening",
-        "data-key": isSignIn ? "sign-in" : "open",
-      },
-      h("h2", { id: "dialog-title" }, isSignIn ? w.signIn : `${w.openGate} ${dialog.gate}`),
-      h("p", {}, isSignIn ? (canGo ? w.whySignIn : w.noPassword) : w.openAsk(dialog.gate)),
-      isSignIn && canGo
-        ? [
-            input("name", w.name, { required: true, maxlength: 100, autocomplete: "name" }),
-            input("password", w.password, {
-              type: "password",
-              required: true,
-              maxlength: 128,
-              autocomplete: "current-password",
-            }),
-          ]
-        : null,
-      isSignIn ? null : input("why", w.why, { maxlength: 200, autocomplete: "off" }),
-      h("p", { class: "notice", role: "alert", hidden: !dialog?.fault }, dialog?.fault ?? ""),
-      h(
-        "div",
-        { class: "buttons" },
-        canGo ? h("button", { class: "button strong" }, isSignIn ? w.signIn : w.openGate) : null,
-        h("button", { type: "button", class: "button quiet", "data-do": "close" }, w.cancel),
-      ),
-    ),
-  );
-}
-
 function closeDialog() {
   dialog = null;
   app.querySelector("dialog")?.close();
@@ -254,9 +219,18 @@ const DOINGS = {
   "sign-in": () => openDialog({ kind: "sign-in", fault: null }),
   "sign-out": () => signOut().then(arriveAnew),
   open: ({ gate }) => openDialog({ kind: "open", gate, fault: null }),
+  left: ({ card }) => openDialog({ kind: "left", card, fault: null }),
   close: closeDialog,
   skip: () => document.querySelector("main h1")?.focus(),
-  print: () => print(),
+  async print() {
+    await readPresence();
+    printed();
+    print();
+  },
+  "all-people"() {
+    roll.isAll = true;
+    changed();
+  },
   back: () => history.back(),
   refresh: () =>
     did(async () => words().refreshed((await ask("/api/refresh", "POST", {})).list.revision ?? "–")),
@@ -293,17 +267,40 @@ const SUBMITS = {
     const fields = [...new FormData(form)].filter(([, value]) => value !== "");
     if (await changeSite({ ...Object.fromEntries(fields), do: from?.value ?? "block" })) form.reset();
   },
-  "signing-in": (form) => confirm(form, ({ name, password }) => signIn(name, password).then(arriveAnew)),
-  opening: (form) =>
+  "sign-in": (form) => confirm(form, ({ name, password }) => signIn(name, password).then(arriveAnew)),
+  open: (form) =>
     confirm(form, async ({ why }) => {
       const { gate } = dialog;
       const { pulse } = await ask("/api/openings", "POST", {
         accessPoint: gate,
         ...(why === "" ? {} : { why }),
       });
-      notice = { mood: "good", text: pulse === "running" ? words().openRunning : words().opened };
+      say("good", pulse === "running" ? words().openRunning : words().opened);
+    }),
+  "by-hand": async (form, from) => {
+    const isDone = await did(() => sayByHand(form, { do: from?.value ?? "enter" }));
+    if (isDone) form.reset();
+  },
+  left: (form) =>
+    confirm(form, async () => {
+      say("good", await sayByHand(form, { do: "leave", card: dialog.card }));
     }),
 };
+
+/** Says of a card what its taps did not; the words for it. A time is by the browser's own clock. */
+async function sayByHand(form, more) {
+  const fields = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
+  if (fields.when !== undefined) fields.when = new Date(fields.when).toISOString();
+  const { word } = await ask("/api/presence", "POST", { ...fields, ...more });
+  await readPresence();
+  return word.isDurable ? words().saidByHand(word) : words().saidOnly(word);
+}
+
+/** On paper there is everybody, and nothing that is only for a screen. */
+function printed() {
+  roll.isAll = true;
+  render();
+}
 
 function openDialog(wanted) {
   dialog = wanted;
@@ -322,14 +319,18 @@ async function confirm(form, act) {
   }
 }
 
+function say(mood, text) {
+  notice = { mood, text, atMs: Date.now() };
+}
+
 /** Says what came of it; true when it came through. */
 async function did(act) {
   try {
     const text = await act();
-    notice = text === undefined ? null : { mood: "good", text };
+    if (text !== undefined) say("good", text);
     return true;
   } catch (error) {
-    notice = { mood: "bad", text: error.message };
+    say("bad", error.message);
     return false;
   } finally {
     changed();
@@ -371,6 +372,7 @@ addEventListener(
   true,
 );
 addEventListener("hashchange", arrive);
+addEventListener("beforeprint", printed);
 addEventListener("visibilitychange", () => document.hidden || void readSession().catch(() => {}));
 
 state.language = localStorage.getItem("language") ?? state.language;

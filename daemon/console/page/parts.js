@@ -78,7 +78,7 @@ export function tapList(taps, isLinked = true) {
         ),
         h("time", { class: "tap-when", datetime: time }, timeOf(time)),
       ];
-      const key = `${time} ${reader} ${card}`;
+      const key = `${time} ${reader}`;
       if (card === null || !isLinked)
         return h("li", { "data-key": key }, h("div", { class: "tap" }, body, h("span", { class: "icon" })));
       const asked = card.includes("…") ? `tap:${seq ?? `${time}~${reader}`}` : card;

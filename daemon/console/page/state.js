@@ -5,6 +5,9 @@ const RECENT_TAPS = 40;
 const SILENCE_MS = 25_000;
 const AGAIN_MS = 3_000;
 const HISTORY_MS = 60_000;
+/** After what changed, so that a queue at the gate is asked for once. */
+const SOON_MS = 1_000;
+const HISTORY_SOON_MS = 3_000;
 
 /** `taps`: newest first; those told live have no `seq` yet. */
 export const state = {
@@ -64,13 +67,16 @@ export function follow() {
   source = new EventSource("/api/events");
   source.addEventListener("status", ({ data }) => {
     const isBack = state.lostAtMs !== null || state.status === null;
-    const boot = state.status?.boot;
+    const { boot, presence } = state.status ?? {};
     state.status = JSON.parse(data);
+    if (presence?.onSite !== state.status.presence.onSite) readPresenceSoon();
     if (isBack || boot !== state.status.boot) void catchUp();
     heard();
   });
   source.addEventListener("tap", ({ data }) => {
     state.taps = [{ seq: null, revision: null, ...JSON.parse(data) }, ...state.taps].slice(0, RECENT_TAPS);
+    historyTimer ??= setTimeout(() => void readHistory(), HISTORY_SOON_MS);
+    readPresenceSoon();
     heard();
   });
   source.addEventListener("missed", () => void readTaps());
@@ -107,7 +113,8 @@ async function catchUp() {
 
 async function readTaps() {
   const read = (await ask(`/api/taps?limit=${RECENT_TAPS}`)).taps.map(tapOf);
-  const nameOf = ({ time, reader, card }) => `${time} ${reader} ${card}`;
+  // Not by the card: its number is whole for some and shortened for others, and somebody may just have signed in.
+  const nameOf = ({ time, reader }) => `${time} ${reader}`;
   const known = new Set(read.map(nameOf));
   // Those told live since the gateway looked into its journal.
   const newer = state.taps.filter(
@@ -122,16 +129,37 @@ async function readFacts() {
   changed();
 }
 
+let historyTimer = null;
+
 async function readHistory() {
+  clearTimeout(historyTimer);
+  historyTimer = null;
   if (state.lostAtMs !== null || document.hidden) return;
   state.history = await ask("/api/history").catch(() => null);
   changed();
 }
 
+let isPresenceShown = false;
+let presenceTimer = null;
+
 /** For people who have signed in only. */
 export async function readPresence() {
-  state.presence = state.session.signedIn ? await ask("/api/presence").catch(() => null) : null;
+  isPresenceShown = true;
+  clearTimeout(presenceTimer);
+  presenceTimer = null;
+  const presence = state.session.signedIn ? await ask("/api/presence").catch(() => null) : null;
+  state.presence = isPresenceShown ? presence : null;
   changed();
+}
+
+/** While somebody looks at it, it is asked for again where it may have changed. */
+function readPresenceSoon() {
+  if (isPresenceShown) presenceTimer ??= setTimeout(() => void readPresence(), SOON_MS);
+}
+
+export function forgetPresence() {
+  isPresenceShown = false;
+  state.presence = null;
 }
 
 export async function readSession() {

@@ -82,16 +82,23 @@ export function cardsView(notice) {
         w.cardEndHint,
       ),
       field(w.reason, select("reason", w.anyReason, Object.entries(w.reasons))),
-      field(
-        w.gate,
-        select(
-          "accessPoint",
-          w.anyGate,
-          status.accessPoints.map(({ id }) => [id, id]),
-        ),
+      h(
+        "details",
+        { class: "more" },
+        h("summary", {}, w.moreFields),
+        h("div", {}, [
+          field(
+            w.gate,
+            select(
+              "accessPoint",
+              w.anyGate,
+              status.accessPoints.map(({ id }) => [id, id]),
+            ),
+          ),
+          field(w.from, h("input", { id: "from", name: "from", type: "datetime-local" })),
+          field(w.to, h("input", { id: "to", name: "to", type: "datetime-local" })),
+        ]),
       ),
-      field(w.from, h("input", { id: "from", name: "from", type: "datetime-local" })),
-      field(w.to, h("input", { id: "to", name: "to", type: "datetime-local" })),
       h(
         "div",
         { class: "buttons" },
@@ -209,7 +216,9 @@ export function cardView() {
           h(
             "p",
             { class: "soft" },
-            story.lookedBackTo === null ? w.lookedAll : w.lookedBack(timeOf(story.lookedBackTo, false)),
+            story.lookedBackTo === null
+              ? w.lookedAll
+              : w.lookedBack(timeOf(story.lookedBackTo, { isShort: true })),
           ),
         ],
     state.session.signedIn ? null : signInFirst(w.whySignIn),
@@ -246,7 +255,7 @@ function siteWords({ site }) {
       title,
       word.until === null ? null : w.untilDay(word.until),
       word.why,
-      w.byName(word.who.name, timeOf(word.at, false)),
+      w.byName(word.who.name, timeOf(word.at, { isShort: true })),
     ];
     return h("span", {}, parts.filter((part) => part !== null).join(" · "));
   };

@@ -1,16 +1,23 @@
-/** Who is on site, and a roll call to take along when everybody has to leave. */
+/** Who is on site: a roll call to take along when everybody has to leave, and what the taps did not tell. */
+import { byHandFields } from "./dialogs.js";
 import { h } from "./dom.js";
-import { noticeOf, signInFirst } from "./parts.js";
+import { field, noticeOf, signInFirst } from "./parts.js";
 import { state } from "./state.js";
 import { number, timeOf, words } from "./words.js";
 
-export function presenceView() {
+/** What a telephone draws at once. On paper there are all, and on a screen, too, for who asks. */
+const SHOWN = 500;
+
+/** `isAll`: also those beyond the first ones. */
+export const roll = { isAll: false };
+
+export function presenceView(notice) {
   const w = words();
-  const { presence, session, status } = state;
+  const { session, status } = state;
   const { onSite, overdue, complete } = status.presence;
-  const people = presence?.people ?? [];
   return [
-    h("h1", {}, w.presenceTitle),
+    h("h1", { class: "no-print" }, w.presenceTitle),
+    session.signedIn ? paperHead() : null,
     h(
       "div",
       { class: "title-row" },
@@ -26,54 +33,104 @@ export function presenceView() {
         ? h("button", { type: "button", class: "button strong no-print", "data-do": "print" }, w.print)
         : null,
     ),
-    h(
-      "p",
-      { class: "soft print-only" },
-      `${status.gateway} · ${status.site} · ${w.printedAt(timeOf(Date.now(), false))}`,
-    ),
-    noticeOf(complete ? null : { mood: "warn", text: w.presenceIncomplete }),
-    session.signedIn
-      ? [
-          rollCall(
-            w.rollCall,
-            people.filter((person) => !person.overdue),
-          ),
-          overdue === 0
-            ? null
-            : rollCall(
-                w.longAgo,
-                people.filter((person) => person.overdue),
-              ),
-        ]
-      : signInFirst(w.presenceAsk),
+    noticeOf(notice),
+    complete ? null : h("p", { class: "why" }, w.presenceIncomplete),
+    session.signedIn ? [rollCalls(), byHandForm()] : signInFirst(w.presenceAsk),
   ];
 }
 
-function rollCall(title, people) {
+function timeOfRoll() {
+  return timeOf(state.presence?.at ?? Date.now(), { isDated: true });
+}
+
+/** What a roll call on paper has to say for itself. */
+function paperHead() {
   const w = words();
+  const { status, facts } = state;
+  return h(
+    "header",
+    { class: "print-only paper-head" },
+    h("p", { class: "paper-title" }, `${w.rollCall} · ${status.site}`),
+    h("p", { class: "paper-time" }, w.printedAt(timeOfRoll())),
+    h(
+      "p",
+      {},
+      [
+        `${w.gateway} ${status.gateway}`,
+        facts?.workplaceId ? `${w.workplace} ${facts.workplaceId}` : null,
+        w.cameBy(status.accessPoints.map(({ id }) => id).join(", ")),
+      ]
+        .filter((part) => part !== null)
+        .join(" · "),
+    ),
+    status.clockTrusted ? null : h("p", {}, `${w.clock}: ${w.clockBad}`),
+  );
+}
+
+function rollCalls() {
+  const w = words();
+  const people = state.presence?.people;
+  if (people === undefined) return h("p", { class: "lead" }, "…");
+  const shown = roll.isAll ? people : people.slice(0, SHOWN);
+  const present = shown.filter(({ overdue }) => !overdue);
+  const overdue = shown.filter((person) => person.overdue);
+  return [
+    people.length === 0
+      ? h("div", { class: "panel flush" }, h("p", { class: "empty" }, w.nobody))
+      : present.length === 0
+        ? null
+        : rollCall(w.rollCall, present),
+    overdue.length === 0 ? null : rollCall(w.longAgo, overdue),
+    shown.length === people.length
+      ? null
+      : h(
+          "p",
+          { class: "centre" },
+          h(
+            "button",
+            { type: "button", class: "button quiet", "data-do": "all-people" },
+            w.showAll(number(people.length)),
+          ),
+        ),
+  ];
+}
+
+function rollCall(name, people) {
+  const w = words();
+  const title = `${name} (${number(people.length)})`;
+  const heads = [
+    h("th", { scope: "col" }, w.tick),
+    h("th", { scope: "col" }, w.cardNumber),
+    h("th", { scope: "col", class: "since" }, w.inSince),
+    h("th", { scope: "col", class: "where" }, w.gate),
+    h("th", { scope: "col", class: "no-print" }, h("span", { class: "unseen" }, w.byHandTitle)),
+  ];
   return h(
     "div",
-    { class: "panel flush scroll", tabindex: 0, role: "region", "aria-label": title },
+    { class: "panel flush" },
     h(
       "table",
-      {},
-      h("caption", {}, `${title} (${number(people.length)})`),
+      { class: "roll" },
+      h("caption", {}, title),
       h(
         "thead",
         {},
+        // On each sheet, should they come apart.
         h(
           "tr",
-          {},
-          [w.tick, w.cardNumber, w.inSince, w.gate].map((text) => h("th", { scope: "col" }, text)),
+          { class: "print-only" },
+          h("th", { scope: "colgroup", colspan: 4 }, `${title} · ${state.status.site} · ${timeOfRoll()}`),
         ),
+        h("tr", {}, heads),
       ),
       h("tbody", {}, people.map(rowOf)),
     ),
   );
 }
 
-function rowOf({ card, since, accessPoint, byHand }) {
+function rowOf({ card, since, sinceTrusted, accessPoint, byHand }) {
   const w = words();
+  const at = `${timeOf(since, { isShort: true })}${sinceTrusted ? "" : " ?"}`;
   return h(
     "tr",
     { "data-key": card },
@@ -82,9 +139,58 @@ function rowOf({ card, since, accessPoint, byHand }) {
       "td",
       {},
       h("a", { class: "card-number", href: `#/card/${encodeURIComponent(card)}` }, card),
-      byHand === null ? null : h("small", { class: "by-hand" }, w.byHand(byHand.who.name, byHand.why)),
+      h("small", { class: "in-short" }, `${accessPoint} · ${at}`),
+      byHand === null ? null : h("small", {}, w.byHand(byHand.who.name, byHand.why)),
     ),
-    h("td", {}, timeOf(since, false)),
-    h("td", {}, accessPoint),
+    h("td", { class: "since" }, at),
+    h("td", { class: "where" }, accessPoint),
+    h(
+      "td",
+      { class: "no-print" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button quiet",
+          "data-do": "left",
+          "data-card": card,
+          "aria-label": `${w.left}: ${card}`,
+        },
+        w.left,
+      ),
+    ),
+  );
+}
+
+function byHandForm() {
+  const w = words();
+  return h(
+    "section",
+    { class: "no-print titled", "aria-labelledby": "by-hand-title" },
+    h("h2", { id: "by-hand-title" }, w.byHandTitle),
+    h("p", { class: "soft" }, w.byHandHint),
+    h(
+      "form",
+      { class: "panel search-form", "data-submit": "by-hand" },
+      field(
+        w.cardNumber,
+        h("input", {
+          id: "hand-card",
+          name: "card",
+          required: true,
+          autocomplete: "off",
+          spellcheck: "false",
+          placeholder: "BB-1234-567890",
+          maxlength: 30,
+        }),
+      ),
+      byHandFields("hand", ["entry", "exit"]),
+      h(
+        "div",
+        { class: "buttons" },
+        h("button", { class: "button strong", name: "do", value: "enter" }, w.entered),
+        h("button", { class: "button quiet", name: "do", value: "leave" }, w.left),
+      ),
+    ),
   );
 }

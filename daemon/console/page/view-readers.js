@@ -81,7 +81,7 @@ function readerOf(id, accessPoint, reader) {
       "p",
       { class: `reader-state ${mood}` },
       h("strong", {}, w[reader.state]),
-      ` ${w.since(timeOf(reader.since, false))}`,
+      ` ${w.since(timeOf(reader.since, { isShort: true }))}`,
     ),
     reader.why === null ? null : h("p", { class: "why" }, reader.why),
     reader.model === null ? null : h("p", { class: "soft" }, reader.model),

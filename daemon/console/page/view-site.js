@@ -92,7 +92,11 @@ function listOf(title, changes, what, button) {
                 h(
                   "span",
                   {},
-                  [why, until === null ? null : w.untilDay(until), w.byName(who.name, timeOf(at, false))]
+                  [
+                    why,
+                    until === null ? null : w.untilDay(until),
+                    w.byName(who.name, timeOf(at, { isShort: true })),
+                  ]
                     .filter((part) => part !== null)
                     .join(" · "),
                 ),
@@ -126,7 +130,7 @@ function aboutOf() {
         ? w.noList
         : `${w.freshness[list.freshness]} · ${w.revision(list.revision, ago(list.refreshedAt))}`,
     ],
-    [w.published, list.publishedAt === null ? null : timeOf(list.publishedAt, false)],
+    [w.published, list.publishedAt === null ? null : timeOf(list.publishedAt, { isShort: true })],
     [
       w.receiver,
       broker.url === null ? w.broker[broker.state] : `${broker.url} · ${w.broker[broker.state]}`,
@@ -135,7 +139,7 @@ function aboutOf() {
     [
       w.journal,
       journal.state === "well"
-        ? w.journalWell((journal.bytes / 2 ** 20).toFixed(1), number(journal.headSeq))
+        ? w.journalWell(number(journal.bytes / 2 ** 20, 1), number(journal.headSeq))
         : w.journalFailed,
     ],
     [w.clock, clockTrusted ? w.clockGood : w.clockBad],

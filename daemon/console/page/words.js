@@ -65,6 +65,7 @@ const SV = {
   unsentDay: (count) => `som mest ${count} på ett dygn`,
   search: "Sök",
   searchTitle: "Sök bland kort som visats",
+  moreFields: "Grind och tid",
   cardEnd: "Kortnumrets slut",
   cardEndHint: "de sista siffrorna, 2 till 6",
   reason: "Utfall",
@@ -186,9 +187,23 @@ const SV = {
   overdueCount: (count) => `${count} till sedan länge`,
   presenceIncomplete: "Journalen från de senaste dagarna är inte genomläst: det kan finnas fler.",
   byHand: (name, why) => `för hand av ${name}: ${why}`,
+  nobody: "Ingen är på plats.",
+  showAll: (count) => `Visa alla ${count}`,
+  byHandTitle: "Skriv in för hand",
+  byHandHint: "När ett kort inte lästes. Det skrivs i journalen med ditt namn, och inget tas bort.",
+  entered: "Har kommit",
+  left: "Har gått",
+  leftTitle: (card) => `Har ${card} gått?`,
+  leftDo: "Skriv in",
+  when: "När (tomt: nu)",
+  saidByHand: ({ event, card }) =>
+    `${card} har ${event === "entered" ? "kommit" : "gått"}, inskrivet för hand.`,
+  saidOnly: ({ card }) => `${card}: gäller nu, men journalen kan inte skrivas. Se över disken.`,
   rollCall: "Upprop",
   print: "Skriv ut",
-  printedAt: (time) => `Utskrivet ${time}`,
+  printedAt: (time) => `Läget ${time}`,
+  gateway: "Gateway",
+  cameBy: (gates) => `Kort lästa vid ${gates}`,
   inSince: "Inne sedan",
   longAgo: "Inne länge, kan ha glömt att stämpla ut",
   tick: "Här",
@@ -259,7 +274,7 @@ const EN = {
   noList: "Missing",
   revision: (revision, when) => `revision ${revision} · checked ${when}`,
   unsent: "Unsent",
-  allSent: "Nothing",
+  allSent: "None",
   broker: {
     up: "the broker is connected",
     down: "the broker is out of reach",
@@ -298,6 +313,7 @@ const EN = {
   unsentDay: (count) => `at most ${count} in a day`,
   search: "Search",
   searchTitle: "Search the cards that were shown",
+  moreFields: "Gate and time",
   cardEnd: "End of the card number",
   cardEndHint: "the last digits, 2 to 6",
   reason: "Outcome",
@@ -418,9 +434,24 @@ const EN = {
   overdueCount: (count) => `${count} more since long ago`,
   presenceIncomplete: "The journal of the last days has not been read through: there may be more.",
   byHand: (name, why) => `by hand, ${name}: ${why}`,
+  nobody: "Nobody is on site.",
+  showAll: (count) => `Show all ${count}`,
+  byHandTitle: "Write in by hand",
+  byHandHint:
+    "Where a card was not read. It is written in the journal with your name, and nothing is taken away.",
+  entered: "Has come",
+  left: "Has left",
+  leftTitle: (card) => `Has ${card} left?`,
+  leftDo: "Write it in",
+  when: "When (empty: now)",
+  saidByHand: ({ event, card }) =>
+    `${card} has ${event === "entered" ? "come" : "left"}, written in by hand.`,
+  saidOnly: ({ card }) => `${card}: in force, but the journal cannot be written. Check the disk.`,
   rollCall: "Roll call",
   print: "Print",
-  printedAt: (time) => `Printed ${time}`,
+  printedAt: (time) => `As of ${time}`,
+  gateway: "Gateway",
+  cameBy: (gates) => `Cards read at ${gates}`,
   inSince: "In since",
   longAgo: "In for long, may have forgotten to tap out",
   tick: "Here",
@@ -499,24 +530,30 @@ export function ago(time) {
   return new Intl.RelativeTimeFormat(locale()).format(-count, unit);
 }
 
-/** A clock's time by the site's own zone, with the day where that is not today. */
-export function timeOf(time, withSeconds = true) {
+/**
+ * A clock's time by the site's own zone, with the day where that is not today, or where `isDated`. `isShort`: without seconds, as is
+ * what has a day in any case.
+ */
+export function timeOf(time, { isShort = false, isDated = false } = {}) {
   const at = new Date(time);
   const day = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", ...zone() });
   const clock = new Intl.DateTimeFormat("sv-SE", {
     hour: "2-digit",
     minute: "2-digit",
-    ...(withSeconds ? { second: "2-digit" } : {}),
+    ...(isShort || isDated ? {} : { second: "2-digit" }),
     ...zone(),
   });
   const isToday = day.format(at) === day.format(new Date());
-  return isToday ? clock.format(at) : `${day.format(at)} ${clock.format(at)}`;
+  return isToday && !isDated ? clock.format(at) : `${day.format(at)} ${clock.format(at)}`;
 }
 
 export function hourOf(time) {
   return Number(new Intl.DateTimeFormat("sv-SE", { hour: "2-digit", ...zone() }).format(new Date(time)));
 }
 
-export function number(count) {
-  return new Intl.NumberFormat(locale()).format(count);
+export function number(count, digits = 0) {
+  return new Intl.NumberFormat(locale(), {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(count);
 }
