@@ -2,6 +2,7 @@
  * What the list says of a credential, and what the person who carries it should do.
  */
 import type { Reading } from "../drivers/driver.ts";
+import type { RevisionSpan } from "../sync/card.ts";
 import type { ListAge, ListInForce } from "../sync/sync.ts";
 import { decide, type SiteRules } from "./decide.ts";
 import { type Reason, TEXTS } from "./reasons.ts";
@@ -16,6 +17,8 @@ export interface LookupAnswer {
   status: string | null;
   /** `YYYY-MM-DD`, inclusive; null: no end, or not known. */
   validUntil: string | null;
+  /** Since which revision the list says so; null where it does not know the card. */
+  since: RevisionSpan | null;
   /** What a gate that is open at all hours would decide now. */
   granted: boolean;
   reason: Reason;
@@ -71,6 +74,7 @@ export function lookup(reading: Reading, now: LookupCircumstances): LookupAnswer
   return {
     card,
     status: known?.status ?? null,
+    since: known === null ? null : (now.list?.index.sinceOf(known.number) ?? null),
     validUntil: day === null ? null : new Date(day * DAY_MS).toISOString().slice(0, 10),
     granted,
     reason,

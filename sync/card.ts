@@ -111,10 +111,18 @@ export type CardAnswer =
   | { kind: "unknown" }
   | { kind: "unready" };
 
+/** Some revision after `after` (null: any), and `by` at the latest. */
+export interface RevisionSpan {
+  after: number | null;
+  by: number;
+}
+
 /** The list as a decision sees it: immutable, synchronous, fast. Implemented by `index.ts`. */
 export interface CardIndex {
   readonly cards: number;
   byNumber(number: string): CardAnswer;
+  /** Since which revision the card's row is as it is, as closely as the index knows; null: the card is not known. */
+  sinceOf(number: string): RevisionSpan | null;
   /** `uid`: hex, upper case, chip order. `part`: `first` or `last` where the reader cut it to these bytes. */
   byToken(uid: string, part: "whole" | "first" | "last"): CardAnswer;
   /**

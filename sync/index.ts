@@ -3,7 +3,14 @@
  * change, of which the newest that knows a card has the word. `docs/card-index.md` says why it is built like this,
  * with measurements.
  */
-import { type CardAnswer, type CardIndex, packCanonical, STATUSES, unpackNumber } from "./card.ts";
+import {
+  type CardAnswer,
+  type CardIndex,
+  packCanonical,
+  type RevisionSpan,
+  STATUSES,
+  unpackNumber,
+} from "./card.ts";
 import type { Cut } from "./index-cuts.ts";
 import type { IndexFacts, IndexImage } from "./index-file.ts";
 import { Layer } from "./index-layer.ts";
@@ -65,6 +72,18 @@ export class Index implements CardIndex {
     const packed = packCanonical(number);
     const standing = packed < 0 ? -1 : this.standingOf(packed);
     return standing < 0 ? UNKNOWN : answerOf(number, standing);
+  }
+
+  /** A row lies in the layer that brought it: the layers below are of revisions that had another. */
+  sinceOf(number: string): RevisionSpan | null {
+    const packed = packCanonical(number);
+    const at = packed < 0 ? -1 : this.layers.findIndex((layer) => layer.find(packed) >= 0);
+    const layer = this.layers[at];
+    if (layer === undefined) return null;
+    return {
+      after: this.layers[at + 1]?.image.facts.revision ?? null,
+      by: layer.image.facts.revision,
+    };
   }
 
   byToken(uid: string, part: "whole" | "first" | "last"): CardAnswer {

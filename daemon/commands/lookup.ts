@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Configuration } from "../../config/schema.ts";
 import { readCard } from "../../drivers/reads.ts";
 import type { System } from "../../drivers/system.ts";
+import type { RevisionSpan } from "../../sync/card.ts";
 import { askControl } from "../control.ts";
 import { pathsOf } from "../data-paths.ts";
 import type { LookupAnswer } from "../lookup.ts";
@@ -42,10 +43,11 @@ async function askDisk(configuration: Configuration, card: string, system: Syste
 }
 
 function printAnswer(asked: string, answer: LookupAnswer): void {
-  const { card, status, validUntil, granted, reason, texts, list, site } = answer;
+  const { card, status, validUntil, since, granted, reason, texts, list, site } = answer;
   print(`${card ?? asked}: ${paint(granted ? "granted" : `refused: ${reason}`, granted ? "green" : "red")}`);
   if (status !== null)
     print(`  status    ${status}${validUntil === null ? "" : `, valid until ${validUntil}`}`);
+  if (since !== null) print(`  since     ${sinceWords(since)}`);
   for (const rule of ["blocked", "allowed"] as const) {
     const word = site?.[rule] ?? null;
     if (word !== null) print(`  site      ${rule}${sentenceOf(word)}`);
@@ -56,6 +58,11 @@ function printAnswer(asked: string, answer: LookupAnswer): void {
   print(
     `  list      ${list.revision === null ? "none" : `revision ${list.revision}, ${list.freshness}`}, ${age}`,
   );
+}
+
+function sinceWords({ after, by }: RevisionSpan): string {
+  if (after === null) return `revision ${by} or before`;
+  return after + 1 === by ? `revision ${by}` : `a revision after ${after}, ${by} at the latest`;
 }
 
 function sentenceOf({ until, why, who, at, atTrusted }: SiteWord): string {

@@ -221,7 +221,7 @@ describe("lookup", { timeout: 60_000 }, () => {
     ]);
     expect(text).toMatchObject({ code: 0, stderr: "" });
     expect(text.stdout).toMatch(
-      /BB-2611-000004: refused: suspended\n.*\n +svenska +\S.*\n +English +\S.*\n +list +revision 1,/,
+      /BB-2611-000004: refused: suspended\n.*\n +since +revision 1 or before\n +svenska +\S.*\n +English +\S.*\n +list +revision 1,/,
     );
     const wrong = await site.command("lookup", "BB-12");
     expect(wrong).toMatchObject({ code: 2, stdout: "" });

@@ -96,6 +96,7 @@ function lookUp(text: string): LookupAnswer {
     card: isKnown ? CARD : null,
     status: isKnown ? "active" : null,
     validUntil: isKnown ? "2028-06-30" : null,
+    since: isKnown ? { after: 118, by: 120 } : null,
     granted: isKnown,
     reason,
     texts: { ...TEXTS[reason] },

@@ -195,6 +195,7 @@ export function listOf(answer: CardAnswer, revision = 120): ListInForce {
     byNumber: () => answer,
     byToken: () => answer,
     search: () => null,
+    sinceOf: () => null,
   };
   return { revision, publishedAtMs: null, index };
 }
@@ -205,7 +206,13 @@ export function listOfAll(revision = 120): ListInForce {
   return {
     revision,
     publishedAtMs: null,
-    index: { cards: 1_000, byNumber, byToken: () => ({ kind: "unknown" }), search: () => null },
+    index: {
+      cards: 1_000,
+      byNumber,
+      byToken: () => ({ kind: "unknown" }),
+      search: () => null,
+      sinceOf: () => null,
+    },
   };
 }
 

@@ -230,6 +230,7 @@ describe("a request to exit", () => {
         byNumber: () => ({ kind: "unknown" }),
         byToken: () => ({ kind: "unknown" }),
         search: () => null,
+        sinceOf: () => null,
       },
     });
     bench.touch(GATE, "request-to-exit");

@@ -26,6 +26,7 @@ function lookup(reading: Reading): LookupAnswer {
     card: isKnown ? CARD : number,
     status: isKnown ? "active" : null,
     validUntil: null,
+    since: null,
     granted: isKnown,
     reason: isKnown ? "granted" : "unknown",
     texts: { sv: "", en: "" },

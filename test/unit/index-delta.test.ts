@@ -125,6 +125,27 @@ describe("deltas", () => {
     expect([held[0]!, merged].map((image) => image.parts.numberSieve)).toEqual([null, null]);
   });
 
+  it("tell since which revision a card stands as it does, until they are merged", () => {
+    const [a, b, c] = NUMBERS as [string, string, string];
+    const held = imagesOf(indexOf([card(a), card(b)]));
+    const sincesOf = (layers: readonly IndexImage[]) => {
+      const index = new Index(...layers);
+      return [a, b, c].map((number) => index.sinceOf(number));
+    };
+    expect(sincesOf(held)).toEqual([{ after: null, by: 1 }, { after: null, by: 1 }, null]);
+    const two = taken(held, [card(b, "blocked")], { base: 1, revision: 2, cards: 2 });
+    expect(sincesOf([...two.lower, two.top])).toEqual([{ after: null, by: 1 }, { after: 1, by: 2 }, null]);
+    const five = taken([...two.lower, two.top], [card(c)], { base: 2, revision: 5, cards: 3 });
+    const layers = [...five.lower, five.top];
+    expect(sincesOf(layers)).toEqual([
+      { after: null, by: 1 },
+      { after: 1, by: 5 },
+      { after: 1, by: 5 },
+    ]);
+    const merged = { after: null, by: 5 };
+    expect(sincesOf([mergeLayers(layers, [], true)])).toEqual([merged, merged, merged]);
+  });
+
   it("come to what the whole lists come to, whatever they say, and however they are merged", () => {
     // Before each delta: nothing, the newest layer is set among those that stay, or all layers are merged.
     const anySteps = fc.array(fc.constantFrom("go", "freeze", "merge"), { minLength: 5, maxLength: 5 });

@@ -196,6 +196,7 @@ export function cardView() {
       facts([
         [w.status, w.statuses[found.status ?? "none"]],
         [w.validUntil, found.status === null ? null : (found.validUntil ?? w.noEnd)],
+        [w.sinceOnList, found.since === null ? null : w.sinceSpan(found.since)],
         [w.siteSays, ...siteWords(found)],
         [
           w.list,

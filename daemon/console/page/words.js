@@ -100,6 +100,13 @@ const SV = {
   noEnd: "inget slut angivet",
   listWas: (revision, freshness, when) =>
     `Lista ${revision}, ${freshness.toLowerCase()}, kontrollerad ${when}`,
+  sinceOnList: "Så på listan sedan",
+  sinceSpan: ({ after, by }) =>
+    after === null
+      ? `revision ${by} eller tidigare`
+      : after + 1 === by
+        ? `revision ${by}`
+        : `efter revision ${after}, senast ${by}`,
   sinceTurn: (when, revision) => `sedan ${when} (revision ${revision ?? "–"}) eller tidigare`,
   beforeTurn: (when, revision, reason) => `Dessförinnan, ${when} (revision ${revision ?? "–"}): ${reason}`,
   hold: "Hur kortet hålls",
@@ -347,6 +354,13 @@ const EN = {
   validUntil: "Valid through",
   noEnd: "no end given",
   listWas: (revision, freshness, when) => `List ${revision}, ${freshness.toLowerCase()}, checked ${when}`,
+  sinceOnList: "So on the list since",
+  sinceSpan: ({ after, by }) =>
+    after === null
+      ? `revision ${by} or before`
+      : after + 1 === by
+        ? `revision ${by}`
+        : `after revision ${after}, ${by} at the latest`,
   sinceTurn: (when, revision) => `since ${when} (revision ${revision ?? "–"}) or earlier`,
   beforeTurn: (when, revision, reason) => `Before that, ${when} (revision ${revision ?? "–"}): ${reason}`,
   hold: "How the card is held",
