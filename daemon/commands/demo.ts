@@ -56,11 +56,15 @@ async function demo(folder: string, told: Promise<unknown>): Promise<void> {
   const broker = await startEmbeddedBroker({ port: BROKER_PORT });
   const hub = await startDemoHub(READER_PORT);
   await writeFile(join(folder, "console-password"), CONSOLE_PASSWORD, { mode: 0o600 });
-  const configuration = demoConfiguration(folder, {
+  const settings = settingsOf({
     broker: broker.url,
     reader: hub.readerPort,
     console: await freePort(CONSOLE_PORT),
   });
+  // For the other commands: they find the running demo by it.
+  const file = join(folder, "demo.yaml");
+  await writeFile(file, settings);
+  const configuration = readSettings(settings, folder);
   const daemon = await startDaemon(configuration, { ...system, log: createLog("warn") }, printTap);
   await daemon.refresh();
 
@@ -69,6 +73,7 @@ async function demo(folder: string, told: Promise<unknown>): Promise<void> {
   print(`  broker    ${broker.url}   mosquitto_sub -p ${broker.port} -v -t 'grindvakt/#'`);
   print(`  feed      ${feed}`);
   print(`  reader    tcp://127.0.0.1:${hub.port}`);
+  print(`  settings  ${file}   watch, doctor, identify … -c that`);
   print("");
   print("Tap a card:");
   for (const { card, reason } of SHOWCASE) {
@@ -92,12 +97,8 @@ function printTap({ time, accessPoint, reader, decision }: TapView): void {
   );
 }
 
-function demoConfiguration(
-  folder: string,
-  ports: { broker: string; reader: number; console: number },
-): Configuration {
-  const text = `
-gateway: { id: demo, site: demo }
+function settingsOf(ports: { broker: string; reader: number; console: number }): string {
+  return `gateway: { id: gate-1, site: demo }
 dataDir: ./data
 cards: { feed: ./feed, root: ./feed/root.json, name: demo, refreshSeconds: 1 }
 readers:
@@ -109,6 +110,9 @@ accessPoints:
 mqtt: { urls: ["${ports.broker}"] }
 console: { listen: "127.0.0.1:${ports.console}", password: { file: ./console-password } }
 `;
+}
+
+function readSettings(text: string, folder: string): Configuration {
   const loaded = parseConfiguration(text, folder, {
     readers: READER_TYPES,
     relays: RELAY_TYPES,

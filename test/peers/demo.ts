@@ -7,6 +7,8 @@ const STOP_MS_MAX = 10_000;
 
 export interface Demo {
   consoleUrl: string;
+  /** Its configuration file. */
+  settings: string;
   password: string;
   /** Cards to try, as it prints them, with what is said of them. */
   cards: { card: string; reason: string }[];
@@ -33,6 +35,7 @@ export async function startDemo(): Promise<Demo> {
   const port = Number(part(/nc -w 1 127\.0\.0\.1 (\d+)/));
   return {
     consoleUrl: part(/console +(http\S+)/),
+    settings: part(/settings +(\S+)/),
     password: part(/to sign in: (\S+)/),
     cards: [...text.matchAll(/printf '(BB-[\d-]+)\\r\\n'.*# (\S+)/g)].map(([, card, reason]) => ({
       card: card!,
