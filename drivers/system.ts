@@ -54,8 +54,9 @@ export interface SystemClock extends Clock {
 /** Node takes longer delays for one millisecond; a longer wait is made of several. */
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
-/** How often an unsynchronised clock is looked at again: often enough for a cold start, and then it ends. */
-const TRUST_POLL_MS = 30_000;
+/** How often an unsynchronised clock is looked at again, until it is synchronised: a few files, and more rarely a program. */
+const TRUST_LOOK_MS = 1_000;
+const TRUST_ASK_MS = 30_000;
 
 export function createSystemClock(sources: TrustSources = systemTrustSources): SystemClock {
   const monotonicMs = () => performance.now();
@@ -63,6 +64,7 @@ export function createSystemClock(sources: TrustSources = systemTrustSources): S
   let alarm: NodeJS.Timeout | undefined;
   let trusted = false;
   let poll: NodeJS.Timeout | undefined;
+  let askedMs = Number.NEGATIVE_INFINITY;
 
   // Node counts a delay from the start of the loop's turn, so that a timer set after long work would fire too
   // early; and it orders timers of different delays only roughly. Hence our own queue and one alarm for its head.
@@ -83,8 +85,14 @@ export function createSystemClock(sources: TrustSources = systemTrustSources): S
     }
   }
 
+  async function timedatectl(): ReturnType<TrustSources["timedatectl"]> {
+    if (monotonicMs() - askedMs < TRUST_ASK_MS) return "no";
+    askedMs = monotonicMs();
+    return sources.timedatectl();
+  }
+
   async function look(): Promise<void> {
-    trusted ||= await wallClockTrusted(sources);
+    trusted ||= await wallClockTrusted({ ...sources, timedatectl });
     if (trusted) clearInterval(poll);
   }
 
@@ -105,7 +113,7 @@ export function createSystemClock(sources: TrustSources = systemTrustSources): S
     async start() {
       clearInterval(poll);
       // Waiting for the time must not keep a process alive that has nothing else to do.
-      poll = setInterval(look, TRUST_POLL_MS).unref();
+      poll = setInterval(look, TRUST_LOOK_MS).unref();
       await look();
     },
     stop: () => clearInterval(poll),

@@ -56,6 +56,15 @@ describe("the system's clock", () => {
     clock.stop();
     clock.stop();
   });
+
+  it("does not ask a program each time it looks", async () => {
+    const { sources, asked } = machine({ paths: [SYSTEMD], says: "no" });
+    const clock = createSystemClock(sources);
+    for (let look = 0; look < 3; look += 1) await clock.start();
+    clock.stop();
+    expect(asked).toEqual(["timedatectl"]);
+    expect(clock.trusted()).toBe(false);
+  });
 });
 
 it("the system's chance gives as many bytes as asked, not the same twice, and fractions below one", () => {
