@@ -47,6 +47,9 @@ const MORTAL_CARDS = CARDS.slice(30);
 /** What a clean stop may take: a disk that does not answer is waited for, and the broker (daemon/house.ts). */
 const STOP_MS_MAX = 60_000;
 
+/** Pure: one for all lives of all gates, so that its schemas are compiled once. */
+const COMMAND_READER = createCommandReader();
+
 /** Changes the ports of a life before the house is built on them: how a bug is planted. */
 export type Plant = (ports: HousePorts, machine: Machine) => HousePorts;
 
@@ -188,7 +191,7 @@ export class SimGate {
     return {
       ...machine,
       build: buildInPlace,
-      commandReader: createCommandReader(),
+      commandReader: COMMAND_READER,
       candidatesOf: (sight) => candidatesOf(sight, ["BB"]),
       createBroker: (will) => world.broker.attach(clock, will),
       createReader: async (id, events) => {
