@@ -5,9 +5,13 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // They need a virtual machine, three of Erlang's, an empty Debian, or another processor: npm run test:rig, test:cluster, test:install, test:arm.
     exclude: ["test/rig/**", "test/cluster/**", "test/install/**", "test/arm/**"],
-    // Peers (mosquitto, pseudo-terminals, child processes) start slowly on a busy two-core machine.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    maxWorkers: 2,
+    // The only limit of most tests, and there for what hangs: on a busy machine peers start slowly, and nothing is measured here.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    globalSetup: "test/setup/temp.ts",
+    // Modules keep no state (arrows.test.ts), so a process that has loaded them serves one test file after the other.
+    isolate: false,
+    // One more than the machine has cores: much of the time a test waits for a peer.
+    maxWorkers: 3,
   },
 });

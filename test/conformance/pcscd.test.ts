@@ -30,7 +30,7 @@ function processesOf({ socketPath }: Pcscd): number[] {
   });
 }
 
-describe("PC/SC readers on a real pcscd", { timeout: 60_000 }, () => {
+describe("PC/SC readers on a real pcscd", () => {
   let pcscd: Pcscd;
   const started: { reader: Reader; heard: ReaderListener }[] = [];
 

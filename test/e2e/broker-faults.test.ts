@@ -56,9 +56,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe(`on a wire that is bad, ${TAPS} taps arrive, and all that is in the journal`, {
-  timeout: 90_000,
-}, () => {
+describe(`on a wire that is bad, ${TAPS} taps arrive, and all that is in the journal`, () => {
   test.each(FAULTS.map((fault, index) => [fault, index + 1] as const))("%s, seed %i", async (fault, seed) => {
     const random = new SimRandom(seed);
     const proxy = await startFaultProxy(mosquitto.port, fault, STRIKES[fault], random);

@@ -7,32 +7,28 @@ import { type Authority, type Issued, makeAuthority } from "../peers/certificate
 import { startMosquitto } from "../peers/mosquitto.ts";
 import { type Ear, listen } from "./ear.ts";
 import { cards, tap } from "./load.ts";
-import { makeFeedDir, type Site } from "./site.ts";
+import { type Site, sharedFeed } from "./site.ts";
 import { setStage } from "./stage.ts";
 
 const TAPS = 16;
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
+const feedDir = await sharedFeed();
 let folder: string;
 let authority: Authority;
 beforeAll(async () => {
-  feed = await makeFeedDir();
   folder = await mkdtemp(join(tmpdir(), "grindvakt-certificates-"));
   authority = await makeAuthority(folder);
 });
-afterAll(async () => {
-  await feed.dispose();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describe("a gate", { timeout: 90_000 }, () => {
+describe("a gate", () => {
   test("goes in with its certificate, and another gateway's lets it write nothing: nothing is lost", async () => {
     const broker = await authority.issue("broker");
     const centre = await authority.issue("centre");
     const own = await authority.issue("gate-07");
     const others = await authority.issue("gate-08");
     const { line, ear, site } = await setStage(
-      feed.dir,
+      feedDir,
       ({ mqtt }) =>
         Object.assign(mqtt, { tls: { ca: authority.caFile, cert: "./own.pem", key: "./own.key" } }),
       {
@@ -73,7 +69,7 @@ describe("a gate", { timeout: 90_000 }, () => {
   });
 
   test("keeps what a broker finds too large, says so, and sends it when it may", async () => {
-    const stage = await setStage(feed.dir, undefined, { lines: ["max_packet_size 400"] });
+    const stage = await setStage(feedDir, undefined, { lines: ["max_packet_size 400"] });
     const { broker, line, site } = stage;
     const small = await (await site.run()).healthy();
     await tap(line, small, 0, TAPS);

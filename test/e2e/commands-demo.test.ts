@@ -12,7 +12,7 @@ import { CARDS, Program, until } from "./site.ts";
 
 const PORTS = [1883, 8606, 4001];
 
-test("the demo shows the whole gate, and leaves nothing behind", { timeout: 60_000 }, async () => {
+test("the demo shows the whole gate, and leaves nothing behind", async () => {
   const folder = await mkdtemp(join(tmpdir(), "grindvakt-e2e-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await Promise.all(PORTS.map(takePort));
@@ -56,7 +56,7 @@ test("the demo shows the whole gate, and leaves nothing behind", { timeout: 60_0
   expect(demo.stderr).toBe("");
 });
 
-test("the demo ends cleanly when it is told to while it is still starting", { timeout: 60_000 }, async () => {
+test("the demo ends cleanly when it is told to while it is still starting", async () => {
   const folder = await mkdtemp(join(tmpdir(), "grindvakt-e2e-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const demo = new Program(["demo"], { env: { TMPDIR: folder } });

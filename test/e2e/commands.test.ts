@@ -3,30 +3,26 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   CARDS,
   type Configuration,
   type Daemon,
   grindvakt,
-  makeFeedDir,
   makeSite,
   Program,
   type Site,
+  sharedFeed,
   until,
 } from "./site.ts";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 /** A gate whose only reader is the console's. */
 async function virtualSite(
   configure: (configuration: Configuration) => void = () => undefined,
 ): Promise<Site> {
-  const site = await makeSite(feed.dir, "none", (configuration) => {
+  const site = await makeSite(feedDir, "none", (configuration) => {
     configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
     configure(configuration);
   });
@@ -46,7 +42,7 @@ function linesOf(text = ""): string[] {
   return text.trimEnd().split("\n");
 }
 
-describe("every command", { timeout: 60_000 }, () => {
+describe("every command", () => {
   const commands = [
     [],
     ["demo"],
@@ -90,7 +86,7 @@ describe("every command", { timeout: 60_000 }, () => {
   });
 });
 
-describe("check and run", { timeout: 60_000 }, () => {
+describe("check and run", () => {
   test("name every fault by file, line and column, and exit 2", async () => {
     const site = await virtualSite();
     const file = join(site.dir, "wrong.yaml");
@@ -191,7 +187,7 @@ describe("check and run", { timeout: 60_000 }, () => {
   });
 });
 
-describe("lookup", { timeout: 60_000 }, () => {
+describe("lookup", () => {
   test("says the same with the daemon running and stopped", async () => {
     const site = await virtualSite();
     const daemon = await (await site.run()).healthy();
@@ -229,7 +225,7 @@ describe("lookup", { timeout: 60_000 }, () => {
   });
 });
 
-describe("journal", { timeout: 60_000 }, () => {
+describe("journal", () => {
   test("tails, exports for a period, and proves or disproves its chain", async () => {
     const site = await virtualSite();
     const daemon = await (await site.run()).healthy();
@@ -291,7 +287,7 @@ describe("journal", { timeout: 60_000 }, () => {
   });
 });
 
-describe("feed", { timeout: 60_000 }, () => {
+describe("feed", () => {
   test("never brings a terminated card back, and refuses a list that loses too many", async () => {
     const site = await virtualSite();
     const back = await site.command("feed", "set", "feed", CARDS.terminated, "active");

@@ -3,16 +3,14 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { startChromium } from "../peers/chromium.ts";
-import { CARDS, makeFeedDir, makeSite } from "./site.ts";
+import { CARDS, makeSite, sharedFeed } from "./site.ts";
 
 /** A gateway starts in a second, and the page tries again every two. */
 const WAIT = { timeout: 25_000 };
 
-test("a page that is open sees the gateway go, and come back", { timeout: 90_000 }, async () => {
-  const feed = await makeFeedDir();
-  onTestFinished(() => feed.dispose());
+test("a page that is open sees the gateway go, and come back", async () => {
   const port = await freePort();
-  const site = await makeSite(feed.dir, "", (configuration) => {
+  const site = await makeSite(await sharedFeed(), "", (configuration) => {
     configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
     configuration.console = { listen: `127.0.0.1:${port}` };
   });

@@ -1,16 +1,12 @@
 /** A reader that cuts UIDs gets its table in the index that is there, also where the feed is gone. */
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { readImage } from "../../sync/index-file.ts";
-import { makeFeedDir, makeSite, type Site, until } from "./site.ts";
+import { makeSite, type Site, sharedFeed, until } from "./site.ts";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 /** Of the index which of the four tables for cut UIDs it has; null where there is none, or it is being replaced. */
 async function cutsOf(site: Site): Promise<boolean[] | null> {
@@ -23,7 +19,7 @@ async function cutsOf(site: Site): Promise<boolean[] | null> {
 }
 
 test("the configuration's readers decide which tables for cut UIDs the index has", async () => {
-  const site = await makeSite(feed.dir, "tcp://127.0.0.1:9");
+  const site = await makeSite(feedDir, "tcp://127.0.0.1:9");
   onTestFinished(() => site.dispose());
   const before = await site.run();
   await until("a list is in force", async () => (await before.status()).list.revision);

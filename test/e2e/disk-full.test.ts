@@ -2,17 +2,13 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { CARDS, type Daemon, makeFeedDir, type Site, until } from "./site.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { CARDS, type Daemon, type Site, sharedFeed, until } from "./site.ts";
 import { setStage } from "./stage.ts";
 
 const MIB = 1024 * 1024;
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 /** `dataDir` on a small file system of its own. Returns what changes how that is mounted. */
 async function mountData({ dir }: Site): Promise<(options: string) => void> {
@@ -27,9 +23,9 @@ async function mountData({ dir }: Site): Promise<(options: string) => void> {
 const wellAndSent = ({ journal, outbox }: Awaited<ReturnType<Daemon["status"]>>): boolean =>
   journal.state === "well" && outbox.unsent === 0;
 
-describe("a file system", { timeout: 120_000 }, () => {
+describe("a file system", () => {
   test("that is full: taps are decided and sent from memory, and written down once there is room", async () => {
-    const { line, ear, site } = await setStage(feed.dir);
+    const { line, ear, site } = await setStage(feedDir);
     await mountData(site);
     const daemon = await (await site.run()).healthy();
     await daemon.become("everything is sent", wellAndSent);
@@ -63,7 +59,7 @@ describe("a file system", { timeout: 120_000 }, () => {
   });
 
   test("whose journal somebody deletes under the gateway: it says so, and goes on with the numbers", async () => {
-    const { line, ear, site } = await setStage(feed.dir);
+    const { line, ear, site } = await setStage(feedDir);
     const daemon = await (await site.run()).healthy();
     await line.send(`${CARDS.granted}\r\n`);
     await daemon.become("everything is sent", wellAndSent);
@@ -88,7 +84,7 @@ describe("a file system", { timeout: 120_000 }, () => {
   });
 
   test("that can only be read: the gate opens all the same, and writes it down once it may", async () => {
-    const { line, ear, site } = await setStage(feed.dir);
+    const { line, ear, site } = await setStage(feedDir);
     const remount = await mountData(site);
     const first = await (await site.run()).healthy();
     await first.become("everything is sent", wellAndSent);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Aedes } from "aedes";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { centreWorld } from "../../daemon/commands/centre.ts";
 import type { Finding } from "../../daemon/doctor/finding.ts";
 import { createSystemClock, systemRandom } from "../../drivers/system.ts";
@@ -19,9 +19,9 @@ import {
   type Configuration,
   type Ended,
   grindvakt,
-  makeFeedDir,
   makeSite,
   type Site,
+  sharedFeed,
   until,
 } from "./site.ts";
 import { pluggedPty, setStage } from "./stage.ts";
@@ -29,14 +29,10 @@ import { pluggedPty, setStage } from "./stage.ts";
 const DAY_MS = 24 * 3_600_000;
 const run = promisify(execFile);
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 async function gate(configure: (configuration: Configuration) => Promise<void> | void): Promise<Site> {
-  const site = await makeSite(feed.dir, "./device", async (configuration) => {
+  const site = await makeSite(feedDir, "./device", async (configuration) => {
     configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
     await configure(configuration);
   });
@@ -61,9 +57,9 @@ async function doctor(site: Site, ...args: string[]) {
   return { ...ended, found: foundIn(ended) };
 }
 
-describe("doctor", { timeout: 60_000 }, () => {
+describe("doctor", () => {
   test("finds nothing wrong with a gate that works, and leaves it alone", async () => {
-    const { site, broker, line } = await setStage(feed.dir);
+    const { site, broker, line } = await setStage(feedDir);
     const daemon = await (await site.run()).healthy();
     await daemon.become("the broker is up", ({ broker }) => broker.state === "up");
     const { code, found } = await doctor(site);
@@ -295,7 +291,7 @@ describe("doctor", { timeout: 60_000 }, () => {
   });
 });
 
-describe("the bundle", { timeout: 60_000 }, () => {
+describe("the bundle", () => {
   test("has everything a supplier asks for, and neither secrets, whole card numbers nor chips", async () => {
     const { url } = await broker({ users: { "gate-07": "correct horse" } });
     const site = await gate((configuration) => {

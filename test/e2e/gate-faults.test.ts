@@ -4,21 +4,17 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { P } from "./ear.ts";
-import { CARDS, type Configuration, type Daemon, makeFeedDir, relayCommands, relayTold } from "./site.ts";
+import { CARDS, type Configuration, type Daemon, relayCommands, relayTold, sharedFeed } from "./site.ts";
 import { pluggedPty, setStage } from "./stage.ts";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
-describe("the gate goes on, and says so, with", { timeout: 60_000 }, () => {
+describe("the gate goes on, and says so, with", () => {
   test("noise and a line without an end on a neighbour's cable", async () => {
     const noisy = await pluggedPty();
-    const { line, ear, site } = await setStage(feed.dir, (configuration) =>
+    const { line, ear, site } = await setStage(feedDir, (configuration) =>
       addReader(configuration, noisy.path),
     );
     const daemon = await allUp(await (await site.run()).healthy());
@@ -61,7 +57,7 @@ describe("the gate goes on, and says so, with", { timeout: 60_000 }, () => {
   test("a port that is not there, until it is", async () => {
     const late = await pluggedPty();
     await late.unplug();
-    const { line, ear, site } = await setStage(feed.dir, (configuration) =>
+    const { line, ear, site } = await setStage(feedDir, (configuration) =>
       addReader(configuration, late.path),
     );
     const daemon = await (await site.run()).healthy();
@@ -81,7 +77,7 @@ describe("the gate goes on, and says so, with", { timeout: 60_000 }, () => {
   test("a wrong password for the broker", async () => {
     const centre = { username: "centre", password: "hears all" };
     const { line, board, ear, site } = await setStage(
-      feed.dir,
+      feedDir,
       ({ mqtt }) => Object.assign(mqtt, { username: "gate-07", password: { file: "./password" } }),
       { users: { centre: centre.password, "gate-07": "right" }, centre },
     );
@@ -105,7 +101,7 @@ describe("the gate goes on, and says so, with", { timeout: 60_000 }, () => {
   });
 
   test("a list signed by somebody else", async () => {
-    const { line, ear, site } = await setStage(feed.dir, ({ cards }) => {
+    const { line, ear, site } = await setStage(feedDir, ({ cards }) => {
       cards.root = "./other/root.json";
     });
     expect((await site.command("feed", "init", "other")).code).toBe(0);
@@ -125,7 +121,7 @@ describe("the gate goes on, and says so, with", { timeout: 60_000 }, () => {
 
   test("a disk that takes nothing: events are sent from memory and written down later under the same id", async () => {
     const out = await pluggedPty();
-    const { line, board, ear, site } = await setStage(feed.dir, (configuration) => {
+    const { line, board, ear, site } = await setStage(feedDir, (configuration) => {
       configuration.readers.push({
         id: "north-out-1",
         driver: "serial",
@@ -180,7 +176,7 @@ describe("the gate goes on, and says so, with", { timeout: 60_000 }, () => {
     onTestFinished(() => rm(dir, { recursive: true, force: true }));
     const acl = join(dir, "acl");
     await writeFile(acl, `topic read ${P}/#\ntopic write ${P}/state/#\n`, { mode: 0o600 });
-    const { broker, line, ear, site } = await setStage(feed.dir, undefined, { lines: [`acl_file ${acl}`] });
+    const { broker, line, ear, site } = await setStage(feedDir, undefined, { lines: [`acl_file ${acl}`] });
     const daemon = await (await site.run()).healthy();
     await line.send(`${CARDS.blocked}\r\n`);
     const state = await ear.hear("state", ({ refused, unsent }) => refused !== null && unsent > 0);

@@ -1,8 +1,8 @@
 /** The broker is away for 200 taps, and the power goes too: everything written down arrives, and all that moved a relay. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Event } from "./ear.ts";
 import { BURST_TAPS, cards, tap } from "./load.ts";
-import { CARDS, makeFeedDir, relayCommands, relayTold, until } from "./site.ts";
+import { CARDS, relayCommands, relayTold, sharedFeed, until } from "./site.ts";
 import { type Stage, setStage } from "./stage.ts";
 
 const OUTAGE_TAPS = 200;
@@ -10,15 +10,11 @@ const KILLS = 3;
 /** Before each kill. */
 const OUTAGE_EACH = Math.ceil(OUTAGE_TAPS / KILLS);
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 describe("an outage of the broker", () => {
-  test("200 taps arrive after it, in order", { timeout: 90_000 }, async () => {
-    const stage = await setStage(feed.dir, undefined, { persistence: true });
+  test("200 taps arrive after it, in order", async () => {
+    const stage = await setStage(feedDir, undefined, { persistence: true });
     const { broker, line, ear, site } = stage;
     const daemon = await (await site.run()).healthy();
     await tap(line, daemon, 0, 3);
@@ -38,11 +34,9 @@ describe("an outage of the broker", () => {
     expect(ear.faults()).toEqual([]);
   });
 
-  test("200 taps arrive after it though the gate is killed again and again meanwhile", {
-    timeout: 120_000,
-  }, async () => {
+  test("200 taps arrive after it though the gate is killed again and again meanwhile", async () => {
     const stage = await setStage(
-      feed.dir,
+      feedDir,
       ({ accessPoints: [accessPoint] }) => {
         // Long enough for the kill to come in mid-pulse.
         accessPoint.relay.pulseMs = 1_000;

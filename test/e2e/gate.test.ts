@@ -1,24 +1,18 @@
 /** The whole way of a tap, by the built program over a pseudo-terminal, to a real broker and a relay board. */
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Mosquitto, startSubscriber } from "../peers/mosquitto.ts";
 import type { Pty } from "../peers/pty.ts";
 import { P } from "./ear.ts";
-import { CARDS, makeFeedDir, relayCommands, relayTold, until } from "./site.ts";
+import { CARDS, relayCommands, relayTold, sharedFeed, until } from "./site.ts";
 import { pluggedPty, setStage } from "./stage.ts";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 describe("the gate", () => {
-  test("all eight outcomes come out of the broker, in sequence, chained to the journal, as documented", {
-    timeout: 90_000,
-  }, async () => {
-    const { broker, line, board, ear, site } = await setStage(feed.dir);
+  test("all eight outcomes come out of the broker, in sequence, chained to the journal, as documented", async () => {
+    const { broker, line, board, ear, site } = await setStage(feedDir);
     const daemon = await (await site.run()).healthy();
     await ear.hear("state", ({ state }) => state === "online");
 
@@ -74,10 +68,8 @@ describe("the gate", () => {
     expect([...types].sort()).toEqual(["false,application/cloudevents+json", "true,application/json"]);
   });
 
-  test("after kill -9 the will says offline, and the next start releases the relay and goes on", {
-    timeout: 90_000,
-  }, async () => {
-    const { line, board, ear, site } = await setStage(feed.dir);
+  test("after kill -9 the will says offline, and the next start releases the relay and goes on", async () => {
+    const { line, board, ear, site } = await setStage(feedDir);
     const first = await (await site.run()).healthy();
     await line.send(`${CARDS.granted}\r\n`);
     await ear.hear("passage");
@@ -99,10 +91,8 @@ describe("the gate", () => {
     );
   });
 
-  test("the list is in force after a restart without its feed; a block at the centre then refuses", {
-    timeout: 90_000,
-  }, async () => {
-    const { line, ear, site } = await setStage(feed.dir);
+  test("the list is in force after a restart without its feed; a block at the centre then refuses", async () => {
+    const { line, ear, site } = await setStage(feedDir);
     await (await (await site.run()).healthy()).end();
     await rename(join(site.dir, "feed"), join(site.dir, "away"));
 
@@ -124,9 +114,9 @@ describe("the gate", () => {
     expect(ear.faults()).toEqual([]);
   });
 
-  test("readers spell a card number and a chip's UID in their own ways", { timeout: 60_000 }, async () => {
+  test("readers spell a card number and a chip's UID in their own ways", async () => {
     const [decimal, hex] = [await pluggedPty(), await pluggedPty()];
-    const { line, ear, site } = await setStage(feed.dir, (configuration) => {
+    const { line, ear, site } = await setStage(feedDir, (configuration) => {
       configuration.readers.push(
         { id: "uid-hex", driver: "serial", port: hex.path, reads: "uid" },
         {

@@ -1,25 +1,19 @@
 /** What Home Assistant would hear of a gateway from a real broker, with only the rights that docs/home-assistant.md gives it. */
 import { readFile, writeFile } from "node:fs/promises";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { startSubscriber } from "../peers/mosquitto.ts";
 import { P } from "./ear.ts";
-import { CARDS, makeFeedDir, until } from "./site.ts";
+import { CARDS, sharedFeed, until } from "./site.ts";
 import { setStage } from "./stage.ts";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 const PASSWORD = "secret";
 const NODE = "grindvakt-slussen-gate-07";
 
-test("a gateway is found, shown and taken back, and no card number is heard", {
-  timeout: 90_000,
-}, async () => {
+test("a gateway is found, shown and taken back, and no card number is heard", async () => {
   const { broker, line, site } = await setStage(
-    feed.dir,
+    feedDir,
     (configuration) => {
       Object.assign(configuration.mqtt, {
         homeAssistant: true,

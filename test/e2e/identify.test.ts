@@ -1,18 +1,13 @@
 /** `trace` and `identify`, by the built program: through a running daemon, and by themselves. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { Pty } from "../peers/pty.ts";
-import { CARDS, makeFeedDir, makeSite, Program, type Site, until } from "./site.ts";
+import { CARDS, makeSite, Program, type Site, sharedFeed, until } from "./site.ts";
 
-const TIMEOUT = { timeout: 60_000 };
 /** The chip of the granted card, as a reader gives it that prints the bytes as a number, last one first. */
 const DECIMAL = "1295788826";
 const SETTING = "{ uid: dec, order: lsb, bytes: 4 }";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 const programs: Program[] = [];
 const ends: (() => Promise<unknown>)[] = [];
@@ -25,7 +20,7 @@ async function site(): Promise<{ site: Site; line: Pty }> {
   const line = await Pty.make();
   await line.plug();
   ends.push(() => line.remove());
-  const made = await makeSite(feed.dir, line.path);
+  const made = await makeSite(feedDir, line.path);
   ends.push(() => made.dispose());
   return { site: made, line };
 }
@@ -45,7 +40,7 @@ async function sendUntil(line: Pty, text: string, isHeard: () => boolean): Promi
 }
 
 describe("with the gateway running", () => {
-  test("trace shows bytes and frames, and the gate goes on deciding", TIMEOUT, async () => {
+  test("trace shows bytes and frames, and the gate goes on deciding", async () => {
     const { site: at, line } = await site();
     const daemon = await (await at.run()).healthy();
     const trace = command("trace", at);
@@ -70,7 +65,7 @@ describe("with the gateway running", () => {
     expect(json.stderr).toContain("the daemon hung up");
   });
 
-  test("identify finds the setting of a card it is told, and ends", TIMEOUT, async () => {
+  test("identify finds the setting of a card it is told, and ends", async () => {
     const { site: at, line } = await site();
     const daemon = await (await at.run()).healthy();
     const identify = command("identify", at, "--card", CARDS.granted);
@@ -84,27 +79,23 @@ describe("with the gateway running", () => {
 });
 
 describe("with the gateway stopped", () => {
-  test(
-    "identify opens the reader itself, with the list on disk, and holds the lock meanwhile",
-    TIMEOUT,
-    async () => {
-      const { site: at, line } = await site();
-      const daemon = await (await at.run()).healthy();
-      await daemon.become("its list is in force", ({ list }) => list.revision !== null);
-      await daemon.end();
-      const identify = command("identify", at, "--json");
-      await identify.said("north-in-1 is up");
-      expect((await at.command("lookup", CARDS.granted)).stderr).toContain("does not answer");
-      await sendUntil(line, `${DECIMAL}\r\n`, () => identify.stdout !== "");
-      const [tap] = identify.stdout.split("\n").map((one) => (one === "" ? null : JSON.parse(one)));
-      expect(tap.settings[0]).toBe(SETTING);
-      expect(tap.ways[0]).toMatchObject({ setting: SETTING, card: CARDS.granted, reason: "granted" });
-      expect(await identify.end("SIGINT")).toEqual({ code: 0, signal: null });
-      expect((await at.command("lookup", CARDS.granted)).code).toBe(0);
-    },
-  );
+  test("identify opens the reader itself, with the list on disk, and holds the lock meanwhile", async () => {
+    const { site: at, line } = await site();
+    const daemon = await (await at.run()).healthy();
+    await daemon.become("its list is in force", ({ list }) => list.revision !== null);
+    await daemon.end();
+    const identify = command("identify", at, "--json");
+    await identify.said("north-in-1 is up");
+    expect((await at.command("lookup", CARDS.granted)).stderr).toContain("does not answer");
+    await sendUntil(line, `${DECIMAL}\r\n`, () => identify.stdout !== "");
+    const [tap] = identify.stdout.split("\n").map((one) => (one === "" ? null : JSON.parse(one)));
+    expect(tap.settings[0]).toBe(SETTING);
+    expect(tap.ways[0]).toMatchObject({ setting: SETTING, card: CARDS.granted, reason: "granted" });
+    expect(await identify.end("SIGINT")).toEqual({ code: 0, signal: null });
+    expect((await at.command("lookup", CARDS.granted)).code).toBe(0);
+  });
 
-  test("what cannot be is said, with the codes of the contract", TIMEOUT, async () => {
+  test("what cannot be is said, with the codes of the contract", async () => {
     const { site: at } = await site();
     const wrong = await at.command("trace", "--reader", "north-in-9");
     expect([wrong.code, wrong.stderr]).toEqual([

@@ -1,15 +1,11 @@
 /** What an inspector is given: exports and a day's ledger, with the gateway stopped, and words where the journal is not whole. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { writeJournal } from "../unit/paper-journal.ts";
-import { makeFeedDir, makeSite, type Site } from "./site.ts";
+import { makeSite, type Site, sharedFeed } from "./site.ts";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 const ANNA = "BB-2611-000001";
 const BO = "BB-2611-000002";
@@ -18,7 +14,7 @@ const SAID = { time: "2026-11-24T07:00:00.000Z", card: CILLA };
 
 /** The 22nd of November at a site in Stockholm, which began at 23:00 UTC the day before. */
 async function siteOnPaper(): Promise<{ site: Site; paths: string[] }> {
-  const site = await makeSite(feed.dir, "none", (configuration) => {
+  const site = await makeSite(feedDir, "none", (configuration) => {
     configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
   });
   onTestFinished(() => site.dispose());
@@ -41,7 +37,7 @@ async function siteOnPaper(): Promise<{ site: Site; paths: string[] }> {
   return { site, paths: written.map(({ path }) => path) };
 }
 
-describe("journal export and ledger", { timeout: 60_000 }, () => {
+describe("journal export and ledger", () => {
   test("a day's ledger is a table for a person, and facts for a program", async () => {
     const { site } = await siteOnPaper();
     expect(await site.command("journal", "ledger", "--day", "2026-11-22")).toEqual({

@@ -5,18 +5,14 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { IClientPublishOptions } from "mqtt";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { startEmbeddedBroker } from "../../drivers/broker-embedded.ts";
 import { startSubscriber } from "../peers/mosquitto.ts";
 import { P } from "./ear.ts";
-import { CARDS, type Configuration, makeFeedDir, relayCommands, relayTold, until } from "./site.ts";
+import { CARDS, type Configuration, relayCommands, relayTold, sharedFeed, until } from "./site.ts";
 import { setStage } from "./stage.ts";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 const ALL = ["open", "refresh", "identify", "site-block", "site-unblock", "resend"];
 
@@ -57,10 +53,8 @@ function inSeconds(seconds: number): string {
 const opened = (commands: string[]): number => commands.filter((command) => command === "1 on").length;
 
 describe("a gateway that takes commands", () => {
-  test("opens, refreshes, blocks, identifies and sends again, each once and journaled before", {
-    timeout: 120_000,
-  }, async () => {
-    const { broker, line, board, ear, site } = await setStage(feed.dir, (configuration) => {
+  test("opens, refreshes, blocks, identifies and sends again, each once and journaled before", async () => {
+    const { broker, line, board, ear, site } = await setStage(feedDir, (configuration) => {
       configuration.mqtt.commands = ALL;
       configuration.accessPoints[0].relay.pulseMs = 5_000;
     });
@@ -137,10 +131,8 @@ describe("a gateway that takes commands", () => {
     expect(ear.faults()).toEqual([]);
   });
 
-  test("refuses one that is retained, live and at each connection, and what is hostile; and takes the next", {
-    timeout: 120_000,
-  }, async () => {
-    const { broker, board, ear, site } = await setStage(feed.dir, (configuration) => {
+  test("refuses one that is retained, live and at each connection, and what is hostile; and takes the next", async () => {
+    const { broker, board, ear, site } = await setStage(feedDir, (configuration) => {
       configuration.mqtt.commands = ["open"];
     });
     const daemon = await (await site.run()).healthy();
@@ -172,8 +164,8 @@ describe("a gateway that takes commands", () => {
     await relayTold(board, "one pulse", (commands) => opened(commands) === 1);
   });
 
-  test("takes an id once over kill -9 and a start", { timeout: 120_000 }, async () => {
-    const { broker, board, ear, site } = await setStage(feed.dir, (configuration) => {
+  test("takes an id once over kill -9 and a start", async () => {
+    const { broker, board, ear, site } = await setStage(feedDir, (configuration) => {
       configuration.mqtt.commands = ["open"];
     });
     const daemon = await (await site.run()).healthy();
@@ -192,16 +184,14 @@ describe("a gateway that takes commands", () => {
     expect(opened(relayCommands(board))).toBe(1);
   });
 
-  test("says which of its commands the broker does not let it hear, and takes the others", {
-    timeout: 90_000,
-  }, async () => {
+  test("says which of its commands the broker does not let it hear, and takes the others", async () => {
     const dir = await mkdtemp(join(tmpdir(), "grindvakt-acl-"));
     onTestFinished(() => rm(dir, { recursive: true, force: true }));
     const rights = join(dir, "rights.json");
     await writeFile(rights, JSON.stringify(DENYING_OPEN));
     const lines = [`plugin ${await dynamicSecurity()}`, `plugin_opt_config_file ${rights}`];
     const { broker, ear, site } = await setStage(
-      feed.dir,
+      feedDir,
       (configuration) => {
         configuration.mqtt.commands = ["open", "refresh"];
       },
@@ -219,8 +209,8 @@ describe("a gateway that takes commands", () => {
     expect(doctor.stdout).toMatch(/may not hear commands on \S+\/command\/open/);
   });
 
-  test("of a broker without MQTT 5 are answered on the reply topic", { timeout: 90_000 }, async () => {
-    const { broker, board, site } = await setStage(feed.dir, (configuration) => {
+  test("of a broker without MQTT 5 are answered on the reply topic", async () => {
+    const { broker, board, site } = await setStage(feedDir, (configuration) => {
       configuration.mqtt.commands = ["open"];
     });
     const embedded = await startEmbeddedBroker();

@@ -1,27 +1,23 @@
 /** The gate with OSDP readers, by the built program: `run` and `osdp-pd` at the two ends of one cable. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { layCable } from "../peers/pty-pair.ts";
-import { CARDS, type Configuration, makeFeedDir, Program, type Site, until } from "./site.ts";
+import { CARDS, type Configuration, Program, type Site, sharedFeed, until } from "./site.ts";
 import { type Stage, setStage } from "./stage.ts";
 
 const READER = "north-in-1";
 const KEY = "00112233445566778899aabbccddeeff";
 const baudRate = 115_200;
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 /** A stage whose one reader is `osdp-pd`, and whose gate opens by an output of it. */
 async function osdpStage(...args: string[]): Promise<Stage & { pd: Program; keyFile: string }> {
   const cable = await layCable();
   onTestFinished(() => cable.dispose());
-  const stage = await setStage(feed.dir, (configuration) => {
+  const stage = await setStage(feedDir, (configuration) => {
     configuration.readers = [
       {
         id: READER,
@@ -61,7 +57,7 @@ async function reconfigure(site: Site, change: (configuration: Configuration) =>
   await writeFile(site.file, stringify(configuration));
 }
 
-describe("an OSDP reader", { timeout: 120_000 }, () => {
+describe("an OSDP reader", () => {
   test("gives its cards in the secure channel, opens the gate, and tells of tampering", async () => {
     const { pd, ear, site } = await osdpStage("--scbk-file", "KEY");
     const daemon = await (await site.run()).healthy();

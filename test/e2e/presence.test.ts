@@ -1,22 +1,18 @@
 /** Who is on the site, as a site manager asks it: taps, a restart, what is said by hand, a stopped gateway. */
 import { userInfo } from "node:os";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { CARDS, type Configuration, makeFeedDir, makeSite, until } from "./site.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { CARDS, type Configuration, makeSite, sharedFeed, until } from "./site.ts";
 import { setStage } from "./stage.ts";
 
 const CARD = CARDS.granted;
 const OTHER = CARDS.unknown;
 const WHO = { by: "command", name: expect.stringContaining(userInfo().username) };
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
-describe("presence", { timeout: 90_000 }, () => {
+describe("presence", () => {
   test("is counted from taps and from what is said, over a kill, and the centre hears it", async () => {
-    const { line, ear, site } = await setStage(feed.dir);
+    const { line, ear, site } = await setStage(feedDir);
     const daemon = await (await site.run()).healthy();
     const rollCall = async (): Promise<Configuration> =>
       JSON.parse((await site.command("presence", "list", "--json")).stdout);
@@ -69,7 +65,7 @@ describe("presence", { timeout: 90_000 }, () => {
   });
 
   test("passback knows over a kill which way a card last went", async () => {
-    const { line, ear, site } = await setStage(feed.dir, (configuration) => {
+    const { line, ear, site } = await setStage(feedDir, (configuration) => {
       configuration.accessPoints[0].passback = { mode: "deny" };
     });
     const daemon = await (await site.run()).healthy();
@@ -88,7 +84,7 @@ describe("presence", { timeout: 90_000 }, () => {
   });
 
   test("refuses what cannot be, in words", async () => {
-    const site = await makeSite(feed.dir, "none", (configuration) => {
+    const site = await makeSite(feedDir, "none", (configuration) => {
       configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
     });
     onTestFinished(() => site.dispose());

@@ -4,21 +4,17 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { credentialName } from "../../drivers/secret-file.ts";
 import { startNotifySocket } from "../peers/notify-socket.ts";
-import { CARDS, Daemon, grindvakt, makeFeedDir, relayCommands, relayTold, until } from "./site.ts";
+import { CARDS, Daemon, grindvakt, relayCommands, relayTold, sharedFeed, until } from "./site.ts";
 import { setStage } from "./stage.ts";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 describe("run", () => {
   test("says that it is ready, that it works, and that it stops", async () => {
-    const { site } = await setStage(feed.dir);
+    const { site } = await setStage(feedDir);
     const manager = await startNotifySocket();
     onTestFinished(() => manager.dispose());
     const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "1500000" };
@@ -38,7 +34,7 @@ describe("run", () => {
   });
 
   test("feeds no watchdog while it is stopped in its tracks", async () => {
-    const { site } = await setStage(feed.dir);
+    const { site } = await setStage(feedDir);
     const manager = await startNotifySocket();
     onTestFinished(() => manager.dispose());
     const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "600000" };
@@ -61,7 +57,7 @@ describe("run", () => {
   });
 
   test("takes a secret that systemd hands over before the file itself", async () => {
-    const { site } = await setStage(feed.dir, (configuration) => {
+    const { site } = await setStage(feedDir, (configuration) => {
       configuration.console = { listen: "0.0.0.0:0", password: { file: "./console-password" } };
     });
     const file = join(site.dir, "console-password");
@@ -83,7 +79,7 @@ describe("run", () => {
 
 describe("what a newer version wrote", () => {
   test("is refused in words, and left as it is", async () => {
-    const { site } = await setStage(feed.dir);
+    const { site } = await setStage(feedDir);
     await (await site.run()).end("SIGTERM");
     const mark = join(site.dir, "data/journal/gateway.json");
     const newer = JSON.stringify({ gateway: "gate-07", format: 99 });
@@ -121,7 +117,7 @@ test("a time service that does not answer early in a boot is not waited for, and
 
 describe("release", () => {
   test("releases the relays of a gate that was killed in mid-pulse, and says so", async () => {
-    const { site, line, board } = await setStage(feed.dir, (configuration) => {
+    const { site, line, board } = await setStage(feedDir, (configuration) => {
       configuration.accessPoints[0].relay.pulseMs = 10_000;
     });
     const daemon = await (await site.run()).healthy();
@@ -164,7 +160,7 @@ describe("install", () => {
     // Not under /tmp, which a service does not see.
     const home = await mkdtemp("/var/lib/grindvakt-test-");
     onTestFinished(() => rm(home, { recursive: true, force: true }));
-    const { site } = await setStage(feed.dir, (configuration) => {
+    const { site } = await setStage(feedDir, (configuration) => {
       configuration.dataDir = join(home, "data");
       configuration.cards.root = join(home, "root.json");
       configuration.cards.feed = "https://lists.example.se/";

@@ -2,23 +2,19 @@
 import { chown, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { P } from "./ear.ts";
-import { CARDS, type Configuration, grindvakt, makeFeedDir, makeSite, type Site, until } from "./site.ts";
+import { CARDS, type Configuration, grindvakt, makeSite, type Site, sharedFeed, until } from "./site.ts";
 import { setStage } from "./stage.ts";
 
 const CARD = CARDS.granted;
 const WHO = { by: "command", name: expect.stringContaining(userInfo().username) };
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 /** A gate with nothing around it. */
 async function bareSite(configure: (configuration: Configuration) => void = () => undefined): Promise<Site> {
-  const site = await makeSite(feed.dir, "none", (configuration) => {
+  const site = await makeSite(feedDir, "none", (configuration) => {
     configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
     configure(configuration);
   });
@@ -26,9 +22,9 @@ async function bareSite(configure: (configuration: Configuration) => void = () =
   return site;
 }
 
-describe("the site list", { timeout: 90_000 }, () => {
+describe("the site list", () => {
   test("refuses at the next tap what was blocked, grants it again, and the centre hears who and why", async () => {
-    const { line, ear, site } = await setStage(feed.dir);
+    const { line, ear, site } = await setStage(feedDir);
     const daemon = await (await site.run()).healthy();
     let taps = 0;
     const tap = async (): Promise<Configuration> => {

@@ -15,9 +15,11 @@ import type { Pty } from "../peers/pty.ts";
 const PROGRAM = fileURLToPath(new URL("../../dist/daemon/cli.js", import.meta.url));
 /** In whose place another one may be named that does the same: of an emulated processor (`test/arm/`). */
 const { TEST_NODE: NODE = process.execPath } = process.env;
-/** Everything here takes well under a second; a busy machine is given this long, and an emulated processor longer. */
-const PATIENCE_MS = NODE === process.execPath ? 25_000 : 200_000;
-const LOOK_MS = 20;
+/** Everything here takes well under a second; a busy machine is given much longer, and an emulated processor longer. */
+const PATIENCE_MS = NODE === process.execPath ? 60_000 : 200_000;
+/** What comes soon is seen soon; what takes long is not slowed down by being looked at. */
+const LOOK_MS_FIRST = 5;
+const LOOK_MS_MAX = 80;
 
 /** A card for each thing the list can say. */
 export const CARDS = {
@@ -54,12 +56,12 @@ export async function until<Found>(
   patienceMs = PATIENCE_MS,
 ): Promise<Found> {
   const deadlineMs = performance.now() + patienceMs;
-  for (;;) {
+  for (let lookMs = LOOK_MS_FIRST; ; lookMs = Math.min(2 * lookMs, LOOK_MS_MAX)) {
     const found = await probe();
     if (found !== null) return found;
     if (performance.now() > deadlineMs)
       throw new Error(`waited in vain: ${typeof what === "string" ? what : what()}`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
 }
 
@@ -252,11 +254,19 @@ async function readJournal(dir: string): ReturnType<Site["journal"]> {
     }));
 }
 
-/** A fresh directory with a feed in it, for all sites of a test file. */
+/** A fresh directory with a feed of its own in it. */
 export async function makeFeedDir(): Promise<{ dir: string; dispose(): Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), "grindvakt-feed-"));
   await makeFeed(dir);
   return { dir, dispose: () => rm(dir, { recursive: true, force: true }) };
+}
+
+const shared: { feed: ReturnType<typeof makeFeedDir> | null } = { feed: null };
+
+/** A directory with a feed in it that nobody changes: made once a process, and gone with the run's temporary directory. */
+export async function sharedFeed(): Promise<string> {
+  shared.feed ??= makeFeedDir();
+  return (await shared.feed).dir;
 }
 
 /** Whatever stands at the far end of its line. */

@@ -3,19 +3,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { CARDS, makeFeedDir, makeSite, Program, type Site, until } from "./site.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { CARDS, makeSite, Program, type Site, sharedFeed, until } from "./site.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../dist/daemon/cli.js");
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 async function virtualSite(): Promise<Site> {
-  const site = await makeSite(feed.dir, "none", (configuration) => {
+  const site = await makeSite(feedDir, "none", (configuration) => {
     configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
   });
   onTestFinished(() => site.dispose());
@@ -28,7 +24,7 @@ function watch(site: Site, ...args: string[]): Program {
   return program;
 }
 
-describe("watch", { timeout: 60_000 }, () => {
+describe("watch", () => {
   test("follows a gate line by line, through its restart, and ends when it is told to", async () => {
     const site = await virtualSite();
     const watching = watch(site);
@@ -81,7 +77,7 @@ describe("watch", { timeout: 60_000 }, () => {
       const command = `stty rows 20 columns 60; exec '${process.execPath}' '${PROGRAM}' watch -c '${site.file}'`;
       // A terminal of its own.
       const terminal = spawn("script", ["-qec", command, "/dev/null"], {
-        env: { ...process.env, ...env },
+        env: { ...process.env, NO_COLOR: undefined, ...env },
         stdio: ["pipe", "pipe", "inherit"],
       });
       onTestFinished(() => void terminal.kill("SIGKILL"));

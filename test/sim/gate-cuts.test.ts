@@ -79,7 +79,7 @@ const SCENARIOS: readonly Scenario[] = [
 ];
 
 describe("the power goes in every single disk call of", () => {
-  test.each(SCENARIOS)("$name", { timeout: 120_000 }, async ({ name, act, cutsMin }) => {
+  test.each(SCENARIOS)("$name", async ({ name, act, cutsMin }) => {
     const cuts = new Map<Room, number>();
     const published = new Map();
     for (let io = 1, wasCut = true; wasCut; io += 1) {

@@ -7,7 +7,7 @@ import type { Broker, BrokerSession, Clock, Log, Message, Received } from "../..
 export const WILL: Message = { topic: "p/state", payload: '{"state":"offline"}', retain: true };
 export const TAP: Message = { topic: "p/tap", payload: "{}", retain: false, contentType: "application/json" };
 
-const untilMsMax = 20_000;
+const untilMsMax = 60_000;
 
 /** Lets real time pass until it is so. */
 export async function until(isSo: () => boolean, what: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Fleet, type Gate, hearAll, lagOf, newestOf } from "../../daemon/commands/feed-gates.ts";
 import { startEmbeddedBroker } from "../../drivers/broker-embedded.ts";
 import { type Visit, type VisitSettings, visitBroker } from "../../drivers/broker-visit.ts";
@@ -13,9 +13,6 @@ import { createSystemClock } from "../../drivers/system.ts";
 import { makeAuthority } from "../peers/certificates.ts";
 import { type MosquittoOptions, startMosquitto, startSubscriber } from "../peers/mosquitto.ts";
 import { HurriedClock } from "./broker-watch.ts";
-
-// Processes and brokers start slowly on a busy machine.
-vi.setConfig({ testTimeout: 120_000 });
 
 const PROGRAM = join(import.meta.dirname, "../../dist/daemon/cli.js");
 

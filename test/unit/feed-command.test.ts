@@ -3,10 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
-
-// A dozen processes, each most of a second on a busy machine.
-vi.setConfig({ testTimeout: 120_000 });
+import { afterEach, beforeEach, expect, it } from "vitest";
 
 const PROGRAM = join(import.meta.dirname, "../../dist/daemon/cli.js");
 const CARDS = [

@@ -27,7 +27,7 @@ it.each([
     "libusb",
     "250-1:1.0 cannot be opened: no permission (docs/hid.md has the udev rule), or another program has it",
   ],
-])("the library finds nothing that is not there, by %s", { timeout: 30_000 }, async (way, refusal) => {
+])("the library finds nothing that is not there, by %s", async (way, refusal) => {
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", SCRIPT, way]);
   const [listed, opened] = stdout.trim().split("\n");
   expect(listed).toBe("[]");
