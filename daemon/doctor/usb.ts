@@ -15,6 +15,15 @@ const CCID_CLASS = "0b";
 /** The kernel's own NFC drivers: they take PN533 readers, the ACR122U among them, away from pcscd. */
 const NFC_MODULES = ["pn533_usb", "pn533", "nfc"];
 const PCSCD_SOCKET = "/run/pcscd/pcscd.comm";
+const LIBCCID = "/etc/libccid_Info.plist";
+/** Of libccid's ifdDriverOptions. */
+const ESCAPES_PASS = 0x1;
+const OLD_FIRMWARE_PASSES = 0x4;
+/** Readers whose lamps and buzzer the gateway knows, by their names on USB. */
+const LIT_READERS = /\b(?:ACR122[TU]?\b|AC[RM]1252)/i;
+const ACR122U = "072f:2200";
+/** Before 2.06 (ccid_usb.c, `Bogus_firmwares`), as /sys has it. */
+const ACR122U_RELEASE_MIN = "0206";
 
 export async function lookAtUsbDevice(
   subject: string,
@@ -61,6 +70,8 @@ interface UsbDevice {
   /** `08ff:0009`. */
   id: string;
   product: string;
+  /** `0214`: of its firmware. */
+  release: string;
 }
 
 async function usbDevices(machine: Machine): Promise<UsbDevice[]> {
@@ -71,10 +82,10 @@ async function usbDevices(machine: Machine): Promise<UsbDevice[]> {
 async function usbDevice(machine: Machine, path: string): Promise<UsbDevice> {
   const text = async (name: string): Promise<string> =>
     ((await machine.text(`${path}/${name}`)) ?? "").trim();
-  const [vendor, id, maker, product] = await Promise.all(
-    ["idVendor", "idProduct", "manufacturer", "product"].map(text),
+  const [vendor, id, maker, product, release = ""] = await Promise.all(
+    ["idVendor", "idProduct", "manufacturer", "product", "bcdDevice"].map(text),
   );
-  return { path, id: `${vendor}:${id}`, product: `${maker} ${product}`.trim() };
+  return { path, id: `${vendor}:${id}`, product: `${maker} ${product}`.trim(), release };
 }
 
 function hex(number: number): string {
@@ -113,7 +124,7 @@ async function cardReaders(machine: Machine): Promise<UsbDevice[]> {
 
 /** What stands between a card reader and us: the kernel's own drivers, and pcscd. */
 export async function lookAtPcsc(machine: Machine): Promise<Finding[]> {
-  return [await lookAtModules(machine), await lookAtPcscd(machine)];
+  return [await lookAtModules(machine), await lookAtPcscd(machine), ...(await lookAtLibccid(machine))];
 }
 
 async function lookAtModules(machine: Machine): Promise<Finding> {
@@ -151,4 +162,37 @@ async function lookAtPcscd(machine: Machine): Promise<Finding> {
     what,
     "sudo systemctl enable --now pcscd.socket; where there is no such unit: sudo apt-get install pcscd",
   );
+}
+
+/** What the driver between pcscd and USB keeps from readers, or readers from us. */
+async function lookAtLibccid(machine: Machine): Promise<Finding[]> {
+  const text = (await machine.text(LIBCCID)) ?? "";
+  const [, written] = /<key>ifdDriverOptions<\/key>\s*<string>(0x[\da-f]+)<\/string>/i.exec(text) ?? [];
+  if (written === undefined) return [];
+  const options = Number(written);
+  const cure = (bit: number): string => {
+    const wanted = `0x${hex(options | bit)}`;
+    return `sudo sed -i '/ifdDriverOptions/,+1s/${written}/${wanted}/' ${LIBCCID}, then sudo systemctl restart pcscd`;
+  };
+  const present = await cardReaders(machine);
+  const found: Finding[] = [];
+  const isOld = ({ id, release }: UsbDevice) => id === ACR122U && release < ACR122U_RELEASE_MIN;
+  if ((options & OLD_FIRMWARE_PASSES) === 0 && present.some(isOld)) {
+    const what =
+      "takes no ACR122U whose firmware is older than 2.06, and there is one: pcscd does not show it";
+    const todo = `use a newer one; at your own risk: ${cure(OLD_FIRMWARE_PASSES)}`;
+    found.push(pcsc.wrong("libccid", what, todo));
+  }
+  const lit = present.filter(({ product }) => LIT_READERS.test(product));
+  if ((options & ESCAPES_PASS) === 0 && lit.length > 0) {
+    const what = `lets no escape command through: light and beep of ${namesOf(lit)} are lost, or come only through a card`;
+    found.push(pcsc.warning("libccid", what, cure(ESCAPES_PASS)));
+  }
+  return found.length > 0 || lit.length === 0
+    ? found
+    : [pcsc.ok("libccid", `lets light and beep through to ${namesOf(lit)}`)];
+}
+
+function namesOf(devices: readonly UsbDevice[]): string {
+  return [...new Set(devices.map(({ product }) => product))].join(", ");
 }

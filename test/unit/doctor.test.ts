@@ -218,6 +218,38 @@ test("the kernel's pn533 in front of pcscd, with the file that mends it", async 
   expect(told(await lookAtPcsc(other))[0]).toBe("ok");
 });
 
+test("libccid: what it keeps from a reader, and a reader from us", async () => {
+  const options = (value: string, more: Record<string, Node> = {}) =>
+    paperMachine({
+      ...ACR122,
+      "/etc/libccid_Info.plist": {
+        text: `<key>ifdDriverOptions</key>\n\t<string>${value}</string>\n<string>0x072F</string>\n`,
+      },
+      ...more,
+    });
+  const [, , shut, ...more] = told(await lookAtPcsc(options("0x0000")));
+  expect(more).toEqual([]);
+  expect(shut).toBe(
+    "warning: lets no escape command through: light and beep of ACS ACR122U PICC Interface are lost, or come only through a card" +
+      " -> sudo sed -i '/ifdDriverOptions/,+1s/0x0000/0x0001/' /etc/libccid_Info.plist, then sudo systemctl restart pcscd",
+  );
+  expect(told(await lookAtPcsc(options("0x0009"))).slice(2)).toEqual(["ok"]);
+  const old = {
+    "/sys/bus/usb/devices/1-1/idVendor": { text: "072f\n" },
+    "/sys/bus/usb/devices/1-1/idProduct": { text: "2200\n" },
+    "/sys/bus/usb/devices/1-1/bcdDevice": { text: "0203\n" },
+  };
+  expect(told(await lookAtPcsc(options("0x0001", old))).slice(2)).toEqual([
+    expect.stringMatching(
+      /^wrong: takes no ACR122U whose firmware is older than 2\.06, and .*0x0001\/0x0005/,
+    ),
+  ]);
+  expect(told(await lookAtPcsc(options("0x0005", old))).slice(2)).toEqual(["ok"]);
+  const other = { "/sys/bus/usb/devices/1-1/product": { text: "uTrust 3700 F CL Reader\n" } };
+  expect(told(await lookAtPcsc(options("0x0000", other))).slice(2)).toEqual([]);
+  expect(told(await lookAtPcsc(paperMachine(ACR122))).slice(2)).toEqual([]);
+});
+
 test("pcscd: not there, left behind by a crash, and there", async () => {
   const root = await mkdtemp(join(tmpdir(), "machine-"));
   onTestFinished(() => rm(root, { recursive: true }));
