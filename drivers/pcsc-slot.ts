@@ -7,6 +7,7 @@ import {
   type FromPcsc,
   hexOf,
   type PcscStep,
+  type PcscVia,
   type ToPcsc,
 } from "./codec/pcsc-messages.ts";
 
@@ -49,20 +50,28 @@ export class PcscSlot {
   }
 
   command({ id, via, bytes }: ToPcsc): void {
-    if (this.#waiting >= commandsMax) return this.#done(id, Buffer.alloc(0));
+    if (this.#waiting >= commandsMax) return this.#done(id, Buffer.alloc(0), "too many commands wait");
     this.#waiting += 1;
     this.#commands = this.#commands.then(async () => {
       const order = Buffer.from(bytes, "hex");
-      const { card, connection } = this.#reader;
-      const isWithCard = via === "apdu" && card !== null && connection !== null;
-      const asked = isWithCard ? this.#reader.transmit(order, answerBytesMax) : this.#escape(order);
-      this.#done(id, await asked.catch(() => Buffer.alloc(0)));
+      try {
+        this.#done(id, (await this.#throughCard(via, order)) ?? (await this.#escape(order)), "");
+      } catch (error) {
+        this.#done(id, Buffer.alloc(0), wordsOf(error));
+      }
       this.#waiting -= 1;
     });
   }
 
-  #done(id: number, answer: Buffer): void {
-    this.#say({ kind: "done", reader: this.#reader.name, id, bytes: hexOf(answer) });
+  /** Null: there is none, or it has left. */
+  async #throughCard(via: PcscVia, order: Buffer): Promise<Buffer | null> {
+    const { card, connection } = this.#reader;
+    if (via === "escape" || card === null || connection === null) return null;
+    return this.#reader.transmit(order, answerBytesMax).catch(() => null);
+  }
+
+  #done(id: number, answer: Buffer, why: string): void {
+    this.#say({ kind: "done", reader: this.#reader.name, id, bytes: hexOf(answer), why: cutText(why) });
   }
 
   // ---------------------------------------------------------------- cards

@@ -18,6 +18,9 @@ import type { Timer } from "./ports.ts";
 /** A reader that will not be silenced is asked with the first cards, and then left as it is. */
 const quietTriesMax = 3;
 
+/** What pcscd answers for an escape command that libccid does not let through (SCARD_E_NOT_TRANSACTED), or the reader refuses. */
+const NOT_TRANSACTED = /0x80100016/i;
+
 /** `name`: a part of the name PC/SC shows. `hub`: of the gateway. */
 export interface PcscReaderOptions {
   id: string;
@@ -49,6 +52,7 @@ class PcscReader implements Reader {
   #quietTries = 0;
   /** The command whose answer is awaited. */
   #quieting: number | null = null;
+  #hasWarned = false;
   #lights: Timer[] = [];
   #observer: Observer | null = null;
 
@@ -136,7 +140,9 @@ class PcscReader implements Reader {
         this.#lying = null;
         return;
       case "done":
-        return what.id === this.#quieting ? this.#quieted(Buffer.from(what.bytes, "hex")) : undefined;
+        return what.id === this.#quieting
+          ? this.#quieted(Buffer.from(what.bytes, "hex"), what.why)
+          : undefined;
     }
   }
 
@@ -166,12 +172,22 @@ class PcscReader implements Reader {
     this.#quieting = this.#hold?.command(quiet) ?? null;
   }
 
-  #quieted(answer: Uint8Array): void {
+  #quieted(answer: Uint8Array, why: string): void {
     this.#quieting = null;
+    if (NOT_TRANSACTED.test(why)) this.#warn();
     const heard = this.#hold?.feedback?.hearQuiet(answer) ?? "unheard";
     if (heard === "unheard") return;
     // Asked for once: a setting that does not take is not written again and again into the reader's memory.
     this.#quietTries = quietTriesMax;
     if (heard !== "quiet") this.#hold?.command(heard);
+  }
+
+  /** Once, and not at every re-plug: it stays so until somebody changes it. */
+  #warn(): void {
+    const { feedback } = this.#hold ?? {};
+    if (this.#hasWarned || !feedback) return;
+    this.#hasWarned = true;
+    const why = "libccid lets no escape command through: docs/pcsc.md, Light and beep, says how it does";
+    this.#world.log.warn(`reader ${this.#options.id} ${feedback.withoutEscape}`, { why });
   }
 }

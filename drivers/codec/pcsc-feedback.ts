@@ -20,44 +20,48 @@ export interface Feedback {
   quiet: PcscCommand;
   /** What its answer means: it is quiet, or is once this is sent; `unheard`: it is not known, and may be asked again. */
   hearQuiet(answer: Uint8Array): "quiet" | "unheard" | PcscCommand;
+  /** What is lost where no escape command reaches the reader, in words that follow its name. */
+  withoutEscape: string;
   signals: Readonly<Record<Signal, readonly FeedbackStep[]>>;
 }
 
 /** Null: the reader has none that is known, and is left alone. */
 export function feedbackOf(reader: string): Feedback | null {
-  if (/\bACR122/i.test(reader)) return ACR122;
+  if (/\bACR122[TU]?\b/i.test(reader)) return ACR122;
   if (/\bAC[RM]1252/i.test(reader)) return ACR1252;
   return null;
 }
 
-/** As long as a turnstile waits to be looked at; then the reader shows that it is ready again. */
-const lightMs = 1_500;
-
 // ---------------------------------------------------------------- ACR122U
 
-/** State of the lamps (6.2, P2): final red and green, which of them change, where blinking begins, which blink. */
-const LAMPS = { greenOn: 0x2e, redBlinking: 0x5d, redOn: 0x0d } as const;
+/**
+ * State of the lamps (6.2, P2): final red and green, which of them change, where blinking begins, which blink. Each ends with red
+ * alone, as the reader rests: a second command to that end would not come where the card is gone and escapes are not let through.
+ */
+const LAMPS = { greenOnce: 0xed, redBlinking: 0x5d } as const;
+const BEEPS_WHILE_ON = 1;
 
 /** Times in tenths of a second; the reader answers, and reads the next card, when they are over. */
-function acr122(lamps: number, on: number, off: number, count: number): PcscCommand {
-  const beepsWhileOn = count > 0 ? 1 : 0;
-  return { via: "apdu", bytes: Uint8Array.of(0xff, 0x00, 0x40, lamps, 0x04, on, off, count, beepsWhileOn) };
+function acr122(lamps: number, on: number, off: number, count: number): FeedbackStep {
+  const bytes = Uint8Array.of(0xff, 0x00, 0x40, lamps, 0x04, on, off, count, BEEPS_WHILE_ON);
+  return { afterMs: 0, via: "apdu", bytes };
 }
 
 const ACR122: Feedback = {
   quiet: { via: "apdu", bytes: Uint8Array.of(0xff, 0x00, 0x52, 0x00, 0x00) },
   hearQuiet: (answer) => (answer.length === 2 && answer[0] === 0x90 ? "quiet" : "unheard"),
+  withoutEscape:
+    "beeps by itself at the first card, and shows and sounds a decision only while the card lies there",
   signals: {
-    granted: [
-      { afterMs: 0, ...acr122(LAMPS.greenOn, 1, 0, 1) },
-      { afterMs: lightMs, ...acr122(LAMPS.redOn, 0, 0, 0) },
-    ],
-    denied: [{ afterMs: 0, ...acr122(LAMPS.redBlinking, 1, 1, 2) }],
+    granted: [acr122(LAMPS.greenOnce, 3, 0, 1)],
+    denied: [acr122(LAMPS.redBlinking, 1, 1, 2)],
   },
 };
 
 // ---------------------------------------------------------------- ACR1252U
 
+/** As long as a turnstile waits to be looked at; then the reader shows that it is ready again. */
+const lightMs = 1_500;
 const LAMP = { off: 0x00, red: 0x01, green: 0x02 } as const;
 /** Of the behaviour byte: beeps when a card comes and goes. */
 const CARD_BEEP = 0x08;
@@ -83,6 +87,7 @@ const ACR1252: Feedback = {
     if (behaviour === null) return "unheard";
     return (behaviour & CARD_BEEP) === 0 ? "quiet" : acr1252(0x21, behaviour & ~CARD_BEEP);
   },
+  withoutEscape: "shows and sounds no decision, and beeps as it is set",
   signals: {
     granted: [
       { afterMs: 0, ...light(LAMP.green) },

@@ -26,12 +26,12 @@ export type FromPcsc =
   | { kind: "answer"; reader: string; bytes: string }
   | { kind: "failed"; reader: string; step: PcscStep; why: string }
   | { kind: "left"; reader: string }
-  /** Of a command: what the reader answered; nothing when it could not be asked. */
-  | { kind: "done"; reader: string; id: number; bytes: string }
+  /** Of a command: what the reader answered, or `why` it could not be told; one of them is empty. */
+  | { kind: "done"; reader: string; id: number; bytes: string; why: string }
   /** The last word: the process ends. */
   | { kind: "fault"; why: string };
 
-/** To the process. `apdu`: through the card that lies there, else as an escape; `escape`: to the reader itself. */
+/** To the process. `apdu`: through the card that lies there, and as an escape where that cannot be; `escape`: to the reader itself. */
 export interface ToPcsc {
   kind: "command";
   reader: string;
@@ -82,7 +82,7 @@ const FROM_PCSC: Shapes<FromPcsc> = {
   answer: { reader: isText, bytes: isHex },
   failed: { reader: isText, step: isOneOf(STEPS), why: isText },
   left: { reader: isText },
-  done: { reader: isText, id: isId, bytes: isHex },
+  done: { reader: isText, id: isId, bytes: isHex, why: isText },
   fault: { why: isText },
 };
 

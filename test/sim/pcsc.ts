@@ -27,6 +27,8 @@ export class SimPcsc {
   isSilent = false;
   /** What the reader answers a command; hex. */
   answerCommand: (command: ToPcsc) => string = () => "";
+  /** Why a command does not reach the reader; empty where it does. */
+  refusal = "";
   readonly #clock: Clock;
   /** By name, with the UID of the card that lies there. */
   readonly #readers = new Map<string, string | null>();
@@ -133,7 +135,7 @@ export class SimPcsc {
   #command(life: Life, command: ToPcsc): void {
     this.commands.push(command);
     const { reader, id } = command;
-    life.say({ kind: "done", reader, id, bytes: this.answerCommand(command) });
+    life.say({ kind: "done", reader, id, bytes: this.answerCommand(command), why: this.refusal });
   }
 }
 

@@ -75,7 +75,7 @@ describe("the messages of the PC/SC process", () => {
     fc.record({ kind: fc.constantFrom("reader" as const, "gone" as const, "left" as const), reader: text }),
     fc.record({ kind: fc.constant("card" as const), reader: text, atr: hex }),
     fc.record({ kind: fc.constantFrom("asked" as const, "answer" as const), reader: text, bytes: hex }),
-    fc.record({ kind: fc.constant("done" as const), reader: text, id: fc.nat(), bytes: hex }),
+    fc.record({ kind: fc.constant("done" as const), reader: text, id: fc.nat(), bytes: hex, why: text }),
     fc.record({
       kind: fc.constant("failed" as const),
       reader: text,
@@ -135,7 +135,8 @@ describe("the messages of the PC/SC process", () => {
     '{"kind":"answer","reader":"a","bytes":"abc"}',
     `{"kind":"answer","reader":"a","bytes":"${"00".repeat(answerBytesMax + 1)}"}`,
     '{"kind":"failed","reader":"a","step":"made-up","why":""}',
-    '{"kind":"done","reader":"a","id":0.5,"bytes":""}',
+    '{"kind":"done","reader":"a","id":0.5,"bytes":"","why":""}',
+    '{"kind":"done","reader":"a","id":1,"bytes":""}',
     `{"kind":"fault","why":"${"x".repeat(600)}"}`,
     "x".repeat(lineBytesMax + 1),
   ])("refuses %s", (line) => {
@@ -190,10 +191,7 @@ describe("light and beep", () => {
 
   it("of an ACR122U are pseudo-APDUs", () => {
     const reader = "ACS ACR122U PICC Interface 00 00";
-    expect(hexOfSteps(reader, "granted")).toEqual([
-      "0 apdu FF00402E0401000101",
-      "1500 apdu FF00400D0400000000",
-    ]);
+    expect(hexOfSteps(reader, "granted")).toEqual(["0 apdu FF0040ED0403000101"]);
     expect(hexOfSteps(reader, "denied")).toEqual(["0 apdu FF00405D0401010201"]);
     const { quiet, hearQuiet } = feedbackOf(reader)!;
     expect(hexOf(quiet.bytes)).toBe("FF00520000");
@@ -227,7 +225,12 @@ describe("light and beep", () => {
     expect(typeof write === "object" && hexOf(write.bytes)).toBe("E00000210177");
   });
 
-  it("are not tried on a reader nobody knows", () => {
-    expect(feedbackOf("Virtual PCD 00 00")).toBeNull();
+  it.each([
+    "Virtual PCD 00 00",
+    "Identiv uTrust 3700 F CL Reader 03 00",
+    "ACS ACR1222L 00 00",
+    "ACS ACR122L 00 00",
+  ])("are not tried on %s, whose commands nobody knows", (reader) => {
+    expect(feedbackOf(reader)).toBeNull();
   });
 });

@@ -10,6 +10,7 @@ import { SimPcsc, uidOf } from "../sim/pcsc.ts";
 
 const ONE = "ACS ACR122U PICC Interface 00 00";
 const TWO = "ACS ACR122U PICC Interface 01 00";
+const THREE = "ACS ACR1252 Dual Reader [ACR1252 Dual Reader PICC] 02 00";
 
 describe("PC/SC readers", () => {
   const make = () => {
@@ -34,6 +35,8 @@ describe("PC/SC readers", () => {
     return made;
   }
   const advance = (ms: number) => site.world.clock.advance(ms);
+  /** What readers were told since it was last asked. */
+  const sent = () => site.pcsc.commands.splice(0).map(({ bytes }) => bytes);
   const whyDown = (heard: ReaderListener) => heard.states.at(-1);
 
   beforeEach(() => {
@@ -194,11 +197,10 @@ describe("PC/SC readers", () => {
     expect(two.heard.told).toEqual([]);
   });
 
-  it("light and beep, silence the reader's own beep, and end a light with the next", async () => {
+  it("light and beep, and silence the reader's own beep", async () => {
     const tries = ["6300", "9000"];
-    site.pcsc.answerCommand = ({ bytes }) => (bytes === "FF00520000" ? (tries.shift() ?? "") : "9000");
+    site.pcsc.answerCommand = ({ bytes }) => (bytes === "FF00520000" ? (tries.shift() ?? "") : "9003");
     const { reader } = await start("Interface 00 00");
-    const sent = () => site.pcsc.commands.splice(0).map(({ bytes }) => bytes);
     expect(sent()).toEqual(["FF00520000"]);
     site.pcsc.present(ONE, uidOf(1));
     await advance(100);
@@ -206,30 +208,67 @@ describe("PC/SC readers", () => {
     await advance(100);
     expect(sent()).toEqual(["FF00520000"]);
     reader.signal?.("granted");
-    await advance(1_000);
-    expect(sent()).toEqual(["FF00402E0401000101"]);
+    await advance(3_000);
+    expect(sent()).toEqual(["FF0040ED0403000101"]);
     reader.signal?.("denied");
     await advance(3_000);
     expect(sent()).toEqual(["FF00405D0401010201"]);
-    reader.signal?.("granted");
-    await advance(3_000);
-    expect(sent()).toEqual(["FF00402E0401000101", "FF00400D0400000000"]);
     site.pcsc.unplug(ONE);
     reader.signal?.("granted");
     await advance(100);
     expect(sent()).toEqual([]);
   });
 
+  it("end a light with the next", async () => {
+    site.pcsc.plug(THREE);
+    site.pcsc.answerCommand = () => "E10000000177";
+    const { reader } = await start("ACR1252");
+    expect(sent()).toEqual(["E000002100"]);
+    reader.signal?.("granted");
+    await advance(1_000);
+    expect(sent()).toEqual(["E00000290102", "E0000028010A"]);
+    reader.signal?.("granted");
+    await advance(1_000);
+    expect(sent()).toEqual(["E00000290102", "E0000028010A"]);
+    await advance(1_000);
+    expect(sent()).toEqual(["E00000290100"]);
+  });
+
+  it.each([
+    [
+      ONE,
+      "beeps by itself at the first card, and shows and sounds a decision only while the card lies there",
+    ],
+    [THREE, "shows and sounds no decision, and beeps as it is set"],
+  ])("%s says once what is lost where libccid lets no escape command through", async (name, lost) => {
+    site.pcsc.plug(THREE);
+    site.pcsc.refusal = "SCardControl error: Transaction failed.(0x80100016)";
+    const { heard } = await start(name);
+    for (const card of [1, 2]) site.pcsc.present(name, uidOf(card));
+    site.pcsc.unplug(name);
+    site.pcsc.plug(name);
+    await advance(100);
+    expect(site.world.logged.filter((line) => line.includes("escape") || line.includes("beep"))).toEqual([
+      `warn reader ${name} ${lost}`,
+    ]);
+    expect(heard.cards()).toEqual([uidOf(1), uidOf(2)]);
+  });
+
+  it("that went away before they were silenced say nothing of it", async () => {
+    site.pcsc.refusal = "SCardConnect error: Unknown reader specified.(0x80100009)";
+    await start("Interface 00 00");
+    expect(site.world.logged.filter((line) => line.startsWith("warn"))).toEqual([]);
+  });
+
   it("write the setting of an ACR1252U once, and not again when it does not take", async () => {
-    const reader = "ACS ACR1252 Dual Reader PICC 00 00";
-    site.pcsc.plug(reader);
+    site.pcsc.plug(THREE);
     site.pcsc.answerCommand = () => "E1000000017F";
     await start("ACR1252");
     for (let card = 0; card < 5; card += 1) {
-      site.pcsc.present(reader, uidOf(card));
+      site.pcsc.present(THREE, uidOf(card));
       await advance(100);
     }
-    expect(site.pcsc.commands.map(({ bytes }) => bytes)).toEqual(["E000002100", "E00000210177"]);
+    expect(sent()).toEqual(["E000002100", "E00000210177"]);
   });
 
   it("show a technician what goes over the wire, and the UID", async () => {
