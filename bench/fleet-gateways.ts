@@ -14,6 +14,7 @@ import { createSystemClock, createSystemDisk, systemRandom } from "../drivers/sy
 import { buildInPlace } from "../sync/build.ts";
 import { createFeed } from "../sync/feed.ts";
 import { createSync } from "../sync/sync.ts";
+import { SEALS } from "./cards.ts";
 
 export interface FleetOrder {
   /** The first gateway's number, and how many there are. */
@@ -49,7 +50,7 @@ async function startGateway(gateway: number, order: FleetOrder, clock: Clock): P
   const { rootPath, refreshSeconds } = order;
   const feed = createFeed({ rootPath, metadataDir: join(dir, "metadata") }, { clock, files, log, source });
   const sync = createSync(
-    { refreshSeconds, lateAfterMinutes: 15, staleAfterHours: 24, dir },
+    { refreshSeconds, lateAfterMinutes: 15, staleAfterHours: 24, dir, seals: SEALS },
     // A worker each would measure how this machine starts hundreds of threads.
     { clock, random, files, log, feed, build: buildInPlace },
     {

@@ -1,4 +1,5 @@
 /** A whole gate in a bench's own process, between a reader and a relay that cost nothing. */
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { centreWorld } from "../daemon/commands/centre.ts";
 import { House } from "../daemon/house.ts";
@@ -97,6 +98,7 @@ export function benchHouse(dataDir: string, root: string, readers: readonly stri
     boot: "bench",
     machine: { boot: null, uptimeMs: 0 },
     dataDir,
+    tokenKeys: { own: randomBytes(32), before: null },
     prefix: "grindvakt",
     commands: [],
     homeAssistant: false,

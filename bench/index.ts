@@ -17,7 +17,7 @@ import { createSystemDisk, systemRandom } from "../drivers/system.ts";
 import type { FeedTarget } from "../sync/feed.ts";
 import type { IndexImage } from "../sync/index-file.ts";
 import { Shelf } from "../sync/shelf.ts";
-import { MadeUpCards, writeTarget } from "./cards.ts";
+import { MadeUpCards, SEALS, writeTarget } from "./cards.ts";
 import { benchDaemon } from "./daemon-list.ts";
 import type { Figure } from "./figures.ts";
 import type { StepFigures, Task } from "./list-life.ts";
@@ -84,7 +84,11 @@ async function measure(
 /** What a daemon does at its start. */
 async function loadLists(dir: string): Promise<{ images: IndexImage[]; openedMs: number }> {
   const files = createFiles(createSystemDisk(), systemRandom);
-  const shelf = new Shelf(dir, { files, log: createLog("warn"), signal: new AbortController().signal });
+  const shelf = new Shelf(dir, SEALS, {
+    files,
+    log: createLog("warn"),
+    signal: new AbortController().signal,
+  });
   const startMs = performance.now();
   const damage = await shelf.load();
   if (damage !== null) throw new Error(damage);

@@ -13,6 +13,7 @@ import { buildInWorker } from "../sync/build.ts";
 import type { Feed, FeedTarget } from "../sync/feed.ts";
 import type { Index } from "../sync/index.ts";
 import { createSync, type ListInForce } from "../sync/sync.ts";
+import { SEALS } from "./cards.ts";
 import { type Turns, watchTurns } from "./turns.ts";
 
 /** What it is told. `layerCardsMax`: what more is merged. */
@@ -52,7 +53,7 @@ const feed: Feed = {
   download: () => createReadStream(step.file),
 };
 const sync = createSync(
-  { ...task, refreshSeconds: 3_600, lateAfterMinutes: 15, staleAfterHours: 24 },
+  { ...task, seals: SEALS, refreshSeconds: 3_600, lateAfterMinutes: 15, staleAfterHours: 24 },
   {
     clock,
     random: systemRandom,

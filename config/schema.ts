@@ -184,6 +184,7 @@ const CARDS = section(
     username: optional(text("The user name, where the feed asks for one.")),
     password: optional(secret("The password that goes with `username`.")),
     tls: optional(tls("TLS files for an https feed.")),
+    tokenKey: optional(secret("The key that hides chip UIDs in the index and names them in events.")),
     issuers: list(
       "The prefixes of card numbers that are accepted.",
       text("A prefix.", { pattern: "^[A-Z]{2}$", "x-allowed": "two capital letters" }),

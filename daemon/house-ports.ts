@@ -6,6 +6,7 @@ import type { CommandPorts } from "./command-rooms.ts";
 import type { CommandName } from "./command-schema.ts";
 import type { DevicePorts } from "./devices.ts";
 import type { AccessPointSettings, TapView } from "./gateway.ts";
+import type { TokenKeys } from "./token-key.ts";
 
 export interface HouseSettings {
   gateway: string;
@@ -18,6 +19,7 @@ export interface HouseSettings {
   /** Which start of the machine this run belongs to, and for how long it was up when the run began. */
   machine: { boot: string | null; uptimeMs: number };
   dataDir: string;
+  tokenKeys: TokenKeys;
   /** What all topics begin with. */
   prefix: string;
   /** Those that are taken from the broker. */

@@ -45,7 +45,7 @@ import { type SiteAnswer, SiteDesk, type SiteRequest } from "./site-desk.ts";
 import { createSiteTime } from "./site-time.ts";
 import { listStatus, type Status } from "./status.ts";
 import { searchTaps, type TapQuery } from "./tap-search.ts";
-import { hashToken, tokenKey } from "./token-key.ts";
+import { hashToken, sealsOf } from "./token-key.ts";
 import type { Turnstile } from "./turnstile.ts";
 import { Uplink } from "./uplink.ts";
 import { wordsOf } from "./words.ts";
@@ -71,7 +71,8 @@ export class House {
   readonly #report: Report;
   readonly #scribe: Scribe;
   readonly #clockWatch: ClockWatch;
-  #tokenKey: Uint8Array = new Uint8Array();
+  /** The key that was in `dataDir` is needed no more. */
+  #keyMoved = false;
   readonly #devices = new Devices();
 
   constructor(settings: HouseSettings, ports: HousePorts) {
@@ -118,6 +119,7 @@ export class House {
       { path: this.#paths.siteList, timeZone: settings.timeZone },
       { clock, files, log },
     );
+    const nameOf = (uid: string) => hashToken(settings.tokenKeys.own, uid);
     const presence = new Presence();
     this.#presence = new PresenceDesk(settings, {
       presence,
@@ -132,7 +134,7 @@ export class House {
         listAge: () => this.#sync.age(),
         site: this.#site,
         presence,
-        hashToken: (uid) => hashToken(this.#tokenKey, uid),
+        hashToken: nameOf,
         changed,
         tapped: (tap) => {
           this.#homeAssistant.tapped(tap);
@@ -145,9 +147,9 @@ export class House {
     const metadataDir = join(this.#paths.cards, "metadata");
     const feed = createFeed({ rootPath: cards.root, metadataDir }, { clock, files, log, source: ports.feed });
     this.#sync = createSync(
-      { ...cards, dir: this.#paths.cards },
+      { ...cards, dir: this.#paths.cards, seals: sealsOf(settings.tokenKeys) },
       { ...ports, feed },
-      this.#gateway.listEvents,
+      { ...this.#gateway.listEvents, sealed: () => void this.#forgetOldKey() },
     );
     this.#commands = createCommandDesk(
       { names: settings.commands, topics: this.#topics, idsPath: this.#paths.commandIds },
@@ -161,7 +163,7 @@ export class House {
         list: () => this.status().list,
         changeSiteList: (request) => this.changeSiteList(request),
         desk: this,
-        hashToken: (uid) => hashToken(this.#tokenKey, uid),
+        hashToken: nameOf,
         changed,
       },
     );
@@ -169,9 +171,7 @@ export class House {
 
   /** Resolves once it decides. Rejects when `dataDir` cannot be used or a driver's packages cannot be loaded. */
   async start(): Promise<void> {
-    const { files, random } = this.#ports;
-    await files.makeDirs(this.#settings.dataDir);
-    this.#tokenKey = await tokenKey(this.#paths.tokenKey, files, random);
+    await this.#ports.files.makeDirs(this.#settings.dataDir);
     await this.#devices.create(this.#settings.accessPoints, this.#ports, this.#gateway);
     const recovery = await this.#recover();
     await this.#devices.startRelays();
@@ -356,6 +356,21 @@ export class House {
       // The gate goes on without its journal, as `whenJournalFails` says; the journal has reported itself as failed.
       log.error("the journal cannot be read", { why: wordsOf(error) });
       return {};
+    }
+  }
+
+  /** With a key elsewhere, and nothing sealed with the one in `dataDir` any more. */
+  async #forgetOldKey(): Promise<void> {
+    if (this.#settings.tokenKeys.before === null || this.#keyMoved) return;
+    this.#keyMoved = true;
+    const { files, log } = this.#ports;
+    try {
+      await files.remove(this.#paths.tokenKey);
+      log.info("the token key in dataDir is needed no more, and removed", { path: this.#paths.tokenKey });
+    } catch (error) {
+      log.warn("the token key in dataDir is needed no more, and could not be removed", {
+        why: wordsOf(error),
+      });
     }
   }
 

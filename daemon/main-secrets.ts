@@ -1,9 +1,11 @@
 /** What a configuration only refers to: passwords, keys and certificates, read when the gate is put together. */
-import type { TlsFiles } from "../config/schema.ts";
+import type { Configuration, TlsFiles } from "../config/schema.ts";
 import { readSecret } from "../config/secrets.ts";
 import type { Secret } from "../config/words.ts";
 import type { Files } from "../drivers/ports.ts";
 import { readSecretFile } from "../drivers/secret-file.ts";
+import { pathsOf } from "./data-paths.ts";
+import { keptInside, parseTokenKey, TOKEN_KEY_WORDS, type TokenKeys } from "./token-key.ts";
 
 /** Something a person can mend keeps the daemon from starting. */
 export class CannotStart extends Error {
@@ -41,6 +43,22 @@ export async function secretOf(path: string, secret: Secret): Promise<string> {
   const outcome = await readSecret(secret, process.env, readSecretFile);
   if (outcome.kind === "refused") throw new CannotStart(`${path}: ${outcome.why}`, 2);
   return outcome.value;
+}
+
+/** Null where none is configured and none was made in `dataDir` yet. */
+export async function tokenKeysOf(
+  { cards, dataDir }: Configuration,
+  files: Files,
+): Promise<TokenKeys | null> {
+  const path = pathsOf(dataDir).tokenKey;
+  if (cards.tokenKey === undefined) {
+    const inside = await keptInside(path, files);
+    return inside === null ? null : { own: inside, before: null };
+  }
+  const own = parseTokenKey(await secretOf("cards.tokenKey", cards.tokenKey));
+  if (own === null) throw new CannotStart(`cards.tokenKey: not ${TOKEN_KEY_WORDS}`, 2);
+  // What cannot be read there must keep no gate shut that has another key.
+  return { own, before: await keptInside(path, files).catch(() => null) };
 }
 
 const PEM_BYTES_MAX = 1024 * 1024;

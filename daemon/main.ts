@@ -27,7 +27,7 @@ import { inClear } from "./identify.ts";
 import { claim, ownerOf, strangerWords } from "./journal-owner.ts";
 import { consoleOf, identifierOf } from "./main-console.ts";
 import { devicesOf } from "./main-devices.ts";
-import { CannotStart, credentialsOf } from "./main-secrets.ts";
+import { CannotStart, credentialsOf, tokenKeysOf } from "./main-secrets.ts";
 import { Metrics } from "./metrics.ts";
 import { osdpMethods } from "./osdp-desk.ts";
 import { handRequestOf } from "./presence-desk.ts";
@@ -37,6 +37,7 @@ import { siteRequestOf } from "./site-desk.ts";
 import { inSlices } from "./slices.ts";
 import type { Status } from "./status.ts";
 import { TapRing } from "./tap-ring.ts";
+import { makeInside } from "./token-key.ts";
 import { VERSION } from "./version.ts";
 import { wordsOf } from "./words.ts";
 
@@ -92,7 +93,11 @@ export async function startDaemon(
       history.tapped(tap);
       doors.console?.tapped(tap);
     });
-    const house = new House(settingsOf(configuration, await machineUptime(world.files)), {
+    const known = {
+      machine: await machineUptime(world.files),
+      tokenKeys: await keysOf(configuration, world),
+    };
+    const house = new House(settingsOf(configuration, known), {
       ...ports,
       createRelay: (id, events) => ports.createRelay(id, metrics.watchRelay(id, events)),
     });
@@ -138,6 +143,18 @@ export async function startDaemon(
   }
 }
 
+/** Where none is configured, one is made in `dataDir`, and each start says so. */
+async function keysOf(configuration: Configuration, { files, random, log }: System & { log: Log }) {
+  const { cards, dataDir } = configuration;
+  const found = await tokenKeysOf(configuration, files);
+  if (cards.tokenKey === undefined)
+    log.warn(
+      "whoever takes dataDir can read the chip UIDs in it: their key lies there, too; give cards.tokenKey a file elsewhere",
+      { dataDir },
+    );
+  return found ?? { own: await makeInside(pathsOf(dataDir).tokenKey, files, random), before: null };
+}
+
 /** A disk that cannot be read or written is for the journal to tell: it must not keep the gate shut. */
 async function claimJournal({ dataDir, gateway }: Configuration, { files, log }: System & { log: Log }) {
   const dir = pathsOf(dataDir).journal;
@@ -153,7 +170,7 @@ async function claimJournal({ dataDir, gateway }: Configuration, { files, log }:
 
 function settingsOf(
   { gateway, dataDir, cards, readers, accessPoints, mqtt, journal }: Configuration,
-  machine: HouseSettings["machine"],
+  known: Pick<HouseSettings, "machine" | "tokenKeys">,
 ): HouseSettings {
   return {
     gateway: gateway.id,
@@ -162,7 +179,7 @@ function settingsOf(
     timeZone: gateway.timeZone,
     version: VERSION,
     boot: randomUUID(),
-    machine,
+    ...known,
     dataDir,
     prefix: mqtt?.prefix ?? "grindvakt",
     commands: mqtt?.commands ?? [],

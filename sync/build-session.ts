@@ -7,6 +7,7 @@ import { ListBuilder, type ListOrder, type ListOutcome } from "./index-builder.t
 import type { Cut } from "./index-cuts.ts";
 import type { IndexImage } from "./index-file.ts";
 import { mergeLayers } from "./index-merge.ts";
+import type { TokenSeal } from "./token-seal.ts";
 
 /** What holds when a way is begun. */
 export interface BuildBasis {
@@ -16,6 +17,8 @@ export interface BuildBasis {
   top: IndexImage | null;
   cuts: readonly Cut[];
   corrections: readonly Correction[];
+  /** Of what is built. */
+  seal: TokenSeal;
 }
 
 /** `whole`: a new lowest layer, which replaces all others; null: those of the basis stay. */
@@ -38,18 +41,19 @@ export class BuildSession {
 
   /** For the next list of the way. */
   builder(order: ListOrder): ListBuilder {
-    const { cuts, corrections } = this.#basis;
-    return new ListBuilder(order, this.#held, cuts, corrections);
+    const { cuts, corrections, seal } = this.#basis;
+    return new ListBuilder(order, this.#held, cuts, corrections, seal);
   }
 
   /** Takes what became of a list. */
   take(order: ListOrder, { image, ignoredRows }: Extract<ListOutcome, { kind: "built" }>): void {
+    const { cuts, seal } = this.#basis;
     this.#ignoredRows += ignoredRows;
     if (order.base === null) {
       this.#whole = image;
       this.#top = null;
     } else {
-      this.#top = this.#top === null ? image : mergeLayers([this.#top, image], this.#basis.cuts, false);
+      this.#top = this.#top === null ? image : mergeLayers([this.#top, image], cuts, false, seal);
     }
   }
 

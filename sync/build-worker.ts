@@ -4,11 +4,12 @@
 import { setPriority } from "node:os";
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { createGunzip, type Gunzip } from "node:zlib";
-import { badGzip, type FromWorker, SLOT_BYTES, type ToWorker } from "./build.ts";
+import { badGzip, type FromWorker, imageOf, type SentImage, SLOT_BYTES, type ToWorker } from "./build.ts";
 import { BuildSession } from "./build-session.ts";
 import type { ListBuilder, ListOrder, ListOutcome } from "./index-builder.ts";
-import { type IndexImage, readImage } from "./index-file.ts";
+import type { IndexImage } from "./index-file.ts";
 import { mergeLayers } from "./index-merge.ts";
+import { TokenSeal } from "./token-seal.ts";
 
 const UNPACKED_PIECE_BYTES = 256 * 1024;
 /** Where a board has one core to give, the gate has it first. */
@@ -38,10 +39,10 @@ function serve(port: MessagePort): void {
   port.on("message", (message: ToWorker) => {
     switch (message.kind) {
       case "begin": {
-        const { lower, top, cuts, corrections } = message;
+        const { lower, top, cuts, corrections, tokenKey } = message;
         belt = message.belt;
-        const images = { lower: lower.map(imageOf), top: top === null ? null : imageOf(top) };
-        session = new BuildSession({ ...images, cuts, corrections });
+        const images = { lower: lower.map(received), top: top === null ? null : received(top) };
+        session = new BuildSession({ ...images, cuts, corrections, seal: new TokenSeal(tokenKey) });
         return;
       }
       case "list":
@@ -62,9 +63,12 @@ function serve(port: MessagePort): void {
         send({ kind: "built", whole: whole?.bytes ?? null, top: top?.bytes ?? null, ignoredRows });
         return;
       }
-      case "merge":
-        send({ kind: "merged", bytes: mergeLayers(message.layers.map(imageOf), message.cuts, true).bytes });
+      case "merge": {
+        const { layers, cuts, tokenKey } = message;
+        const { bytes } = mergeLayers(layers.map(received), cuts, true, new TokenSeal(tokenKey));
+        send({ kind: "merged", bytes });
         return;
+      }
     }
   });
 }
@@ -85,8 +89,6 @@ async function build(builder: ListBuilder, text: Gunzip): Promise<ListOutcome> {
   return builder.finish();
 }
 
-function imageOf(bytes: Uint8Array): IndexImage {
-  const opened = readImage(bytes);
-  if (opened.kind === "refused") throw new Error(opened.why);
-  return opened.image;
+function received({ bytes, tokenKey }: SentImage): IndexImage {
+  return imageOf(bytes, [new TokenSeal(tokenKey)]);
 }

@@ -13,6 +13,7 @@ import type { BuildRefusalName, ListOrder, ListOutcome } from "./index-builder.t
 import type { Cut } from "./index-cuts.ts";
 import { type IndexImage, readImage } from "./index-file.ts";
 import { mergeLayers } from "./index-merge.ts";
+import type { TokenSeal } from "./token-seal.ts";
 
 /** A list of a way. `gzip`: as it was downloaded; when it rejects, so does the build. */
 export interface ListDownload extends ListOrder {
@@ -34,6 +35,8 @@ export interface MergeRequest {
   /** Oldest first, from the lowest. */
   layers: readonly IndexImage[];
   cuts: readonly Cut[];
+  /** Of the image that is made. */
+  seal: TokenSeal;
   signal: AbortSignal;
 }
 
@@ -65,7 +68,7 @@ export const buildInPlace: BuildIndex = {
     }
     return { kind: "built", ...session.built };
   },
-  merge: async ({ layers, cuts }) => mergeLayers(layers, cuts, true),
+  merge: async ({ layers, cuts, seal }) => mergeLayers(layers, cuts, true, seal),
 };
 
 function buildOne(session: BuildSession, order: ListOrder, gzip: Uint8Array): ListOutcome {
@@ -96,16 +99,23 @@ export type ToWorker =
   | {
       kind: "begin";
       belt: Uint8Array;
-      lower: Uint8Array[];
-      top: Uint8Array | null;
+      lower: SentImage[];
+      top: SentImage | null;
       cuts: readonly Cut[];
       corrections: readonly Correction[];
+      tokenKey: Uint8Array | null;
     }
   | { kind: "list"; order: ListOrder }
   | { kind: "piece"; slot: number; sizeBytes: number }
   | { kind: "end" }
   | { kind: "finish" }
-  | { kind: "merge"; layers: Uint8Array[]; cuts: readonly Cut[] };
+  | { kind: "merge"; layers: SentImage[]; cuts: readonly Cut[]; tokenKey: Uint8Array | null };
+
+/** An image on its way to the worker, with the key that its tokens are sealed with. */
+export interface SentImage {
+  bytes: Uint8Array;
+  tokenKey: Uint8Array | null;
+}
 
 /** What the worker answers: `ready` to each piece, `taken` or `refused` to each `end`, and one result. Images are shared memory. */
 export type FromWorker =
@@ -124,27 +134,29 @@ export const SLOT_BYTES = 64 * 1024;
 export const buildInWorker: BuildIndex = {
   build: ({ lists, signal, ...basis }) =>
     inWorker(signal, async (talk) => {
-      const { cuts, corrections, lower, top } = basis;
+      const { cuts, corrections, lower, top, seal } = basis;
       talk.send({
         kind: "begin",
         belt: talk.belt,
-        lower: lower.map(({ bytes }) => bytes),
-        top: top?.bytes ?? null,
+        lower: lower.map(sent),
+        top: top === null ? null : sent(top),
         cuts,
         corrections,
+        tokenKey: seal.key,
       });
       for (const [list, { gzip, ...order }] of lists.entries()) {
         const answer = await sendList(talk, order, gzip, signal);
         if (answer.kind === "refused") return { ...answer, list };
       }
       const { whole, top: newTop, ignoredRows } = await talk.ask({ kind: "finish" }, "built");
+      const imageOrNull = (bytes: Uint8Array | null) => (bytes === null ? null : imageOf(bytes, [seal]));
       return { kind: "built", whole: imageOrNull(whole), top: imageOrNull(newTop), ignoredRows };
     }),
 
-  merge: ({ layers, cuts, signal }) =>
+  merge: ({ layers, cuts, seal, signal }) =>
     inWorker(signal, async (talk) => {
-      const order = { kind: "merge", layers: layers.map(({ bytes }) => bytes), cuts } as const;
-      return imageOf((await talk.ask(order, "merged")).bytes);
+      const order = { kind: "merge", layers: layers.map(sent), cuts, tokenKey: seal.key } as const;
+      return imageOf((await talk.ask(order, "merged")).bytes, [seal]);
     }),
 };
 
@@ -253,12 +265,13 @@ class WorkerTalk {
   }
 }
 
-function imageOrNull(bytes: Uint8Array | null): IndexImage | null {
-  return bytes === null ? null : imageOf(bytes);
+function sent({ bytes, seal }: IndexImage): SentImage {
+  return { bytes, tokenKey: seal.key };
 }
 
-function imageOf(bytes: Uint8Array): IndexImage {
-  const opened = readImage(bytes);
+/** `seals`: those that it may have. */
+export function imageOf(bytes: Uint8Array, seals: readonly TokenSeal[]): IndexImage {
+  const opened = readImage(bytes, seals);
   if (opened.kind === "refused") throw new Error(opened.why);
   return opened.image;
 }

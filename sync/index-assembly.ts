@@ -8,6 +8,7 @@ import { fillLongTokens, LongTokenTable, type LongTokenWalk } from "./index-long
 import { NumberTable, planPages } from "./index-numbers.ts";
 import { Sieve } from "./index-sieve.ts";
 import { fillTokens, TokenTable, type TokenWalk, UidKey } from "./index-tokens.ts";
+import type { TokenSeal } from "./token-seal.ts";
 
 /** Standings are numbered in 16 bits; a list has some thousands of them, one for each day and status. */
 const STANDINGS_MAX = 65_536;
@@ -19,6 +20,8 @@ export interface CardSource {
   count: number;
   tokenCount: number;
   longTokenCount: number;
+  /** How the tokens that are walked are sealed, and those of the image will be. */
+  seal: TokenSeal;
   kinds: CardKinds;
   /** `code`: the place of the card's standing in `kinds`. */
   walkNumbers(visit: (packed: number, code: number) => void): void;
@@ -52,6 +55,7 @@ export function assemble(
       sieved: isUpper,
     },
     facts,
+    source.seal,
   );
   const { parts } = image;
   parts.numbers.issuers.set(issuers);
@@ -68,9 +72,11 @@ export function assemble(
   return { kind: "made", image };
 }
 
-function fillCutOf({ parts }: IndexImage, cut: Cut): void {
+function fillCutOf({ parts, seal }: IndexImage, cut: Cut): void {
   const table = parts.cuts[placeOfCut(cut)];
-  if (table != null) fillCut(table, cut, new TokenTable(parts.tokens), new LongTokenTable(parts.longTokens));
+  const tokens = new TokenTable(parts.tokens);
+  if (table != null)
+    fillCut(table, cut, { tokens, longTokens: new LongTokenTable(parts.longTokens, seal), seal });
 }
 
 function fillSieves({ parts }: IndexImage, numbers: NumberTable): void {

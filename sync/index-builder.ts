@@ -20,6 +20,7 @@ import {
 } from "./index-standing.ts";
 import { sharedPages } from "./pages.ts";
 import { REMOVED, type Row, type RowFault, RowParser } from "./rows.ts";
+import type { TokenSeal } from "./token-seal.ts";
 
 /** A list as the signed metadata describes it. `base` null: a whole one. `cards`: on the list at `revision`. */
 export interface ListOrder {
@@ -61,6 +62,7 @@ export class ListBuilder {
     held: readonly IndexImage[],
     cuts: readonly Cut[],
     corrections: readonly Correction[],
+    seal: TokenSeal,
   ) {
     this.#order = order;
     this.#cuts = cuts;
@@ -70,7 +72,8 @@ export class ListBuilder {
     const layers = isDelta ? [] : (this.#previous?.layers ?? []);
     this.#seen = new Map(layers.map((layer) => [layer, sharedPages(layer.numbers.size)]));
     this.#listed = isDelta ? (this.#previous?.cards ?? 0) : 0;
-    this.#gathering = new Gathering(isDelta ? 0 : Math.min(order.cards + countFinal(layers), POSITIONS_MAX));
+    const expected = isDelta ? 0 : Math.min(order.cards + countFinal(layers), POSITIONS_MAX);
+    this.#gathering = new Gathering(expected, seal);
     this.#parser = new RowParser({ delta: isDelta }, (row) => this.#take(row));
   }
 

@@ -12,6 +12,7 @@ import {
   UidKey,
 } from "./index-tokens.ts";
 import { UID_BYTES_MAX } from "./rows.ts";
+import type { TokenSeal } from "./token-seal.ts";
 
 export interface Cut {
   part: "first" | "last";
@@ -31,9 +32,16 @@ export function placeOfCut({ part, sizeBytes }: Cut): number {
   return (part === "first" ? 0 : 2) + sizeBytes - 3;
 }
 
-/** Fills empty parts with every token cut short, those of that size included. */
-export function fillCut(parts: TokenParts, cut: Cut, tokens: TokenTable, longTokens: LongTokenTable): void {
-  fillTokens(parts, cutWalk(cut, tokens, longTokens), (position) => position);
+/** Whole tokens, and what opens them. */
+export interface WholeTokens {
+  tokens: TokenTable;
+  longTokens: LongTokenTable;
+  seal: TokenSeal;
+}
+
+/** Fills empty parts with every token cut short and sealed again, those of that size included. */
+export function fillCut(parts: TokenParts, cut: Cut, whole: WholeTokens): void {
+  fillTokens(parts, cutWalk(cut, whole), (position) => position);
 }
 
 /** Looked at without a break: some thousand tokens, a fraction of a millisecond. */
@@ -46,8 +54,7 @@ export const BUCKETS_AT_ONCE = 64;
 export function* searchForCut(
   uid: Uint8Array,
   { part, sizeBytes }: Cut,
-  tokens: TokenTable,
-  longTokens: LongTokenTable,
+  { tokens, longTokens, seal }: WholeTokens,
   isHidden: IsHidden | null,
 ): Generator<void, number> {
   const wanted = uid.subarray(0, sizeBytes).reduce((value, byte) => value * 256 + byte, 0);
@@ -55,7 +62,7 @@ export function* searchForCut(
   const key = new UidKey();
   for (let bucket = 0; bucket < tokens.buckets; bucket += BUCKETS_AT_ONCE) {
     tokens.forEachIn(bucket, bucket + BUCKETS_AT_ONCE, key, (position) => {
-      if (key.takeCut(part, sizeBytes) !== wanted) return;
+      if (key.takeCut(seal, part, sizeBytes) !== wanted) return;
       if (isHidden?.(position) !== true) found = either(found, position);
     });
     yield;
@@ -63,18 +70,18 @@ export function* searchForCut(
   return found;
 }
 
-function cutWalk(cut: Cut, tokens: TokenTable, longTokens: LongTokenTable): TokenWalk {
+function cutWalk(cut: Cut, { tokens, longTokens, seal }: WholeTokens): TokenWalk {
   const skipOf = (sizeBytes: number) => (cut.part === "first" ? 0 : sizeBytes - cut.sizeBytes);
   return (key, visit) => {
     const whole = new UidKey();
     const uid = new Uint8Array(7);
     tokens.forEach(whole, (position) => {
-      const sizeBytes = whole.get(uid);
-      key.set(uid, skipOf(sizeBytes), cut.sizeBytes);
+      const sizeBytes = whole.get(seal, uid);
+      key.set(seal, uid, skipOf(sizeBytes), cut.sizeBytes);
       visit(position);
     });
-    longTokens.forEach((uids, from, position) => {
-      key.set(uids, from + skipOf(UID_BYTES_MAX), cut.sizeBytes);
+    longTokens.forEachOpen((uids, from, position) => {
+      key.set(seal, uids, from + skipOf(UID_BYTES_MAX), cut.sizeBytes);
       visit(position);
     });
   };

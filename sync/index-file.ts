@@ -15,10 +15,15 @@ import { sieveWords } from "./index-sieve.ts";
 import { TOKENS_MAX, type TokenParts, tokenStarts } from "./index-tokens.ts";
 import { sharedPages } from "./pages.ts";
 import { UID_BYTES_MAX } from "./rows.ts";
+import { type TokenSeal, UNKEYED } from "./token-seal.ts";
 
 const MAGIC = 0x4b56_4447; // "GDVK"
-const VERSION = 2;
+const VERSION = 3;
+/** The same but for its tokens, which are sealed with no key. */
+const VERSION_UNKEYED = 2;
 const HEADER_BYTES = 128;
+/** Of which key the file is; of the version without a key, zeros. */
+const SEAL_AT = 32;
 /** Where the counts of the sections begin, and the two checks. */
 const COUNTS_AT = 40;
 const BODY_CHECK_AT = 120;
@@ -70,25 +75,28 @@ export interface IndexImage {
   bytes: Uint8Array;
   facts: IndexFacts;
   parts: IndexParts;
+  /** How its tokens are sealed. */
+  seal: TokenSeal;
 }
 
 export type IndexOpened = { kind: "opened"; image: IndexImage } | { kind: "refused"; why: string };
 
 /** An image with room for `shape`, all zeros; fill its parts, then `seal` it. */
-export function allocateImage(shape: IndexShape, facts: IndexFacts): IndexImage {
+export function allocateImage(shape: IndexShape, facts: IndexFacts, seal: TokenSeal): IndexImage {
   const counts = countsOf(shape);
   const bytes = sharedPages(sizeOf(counts));
   const header = viewOf(bytes);
   header.setUint32(0, MAGIC, true);
-  header.setUint32(4, VERSION, true);
+  header.setUint32(4, seal.key === null ? VERSION_UNKEYED : VERSION, true);
   header.setFloat64(8, facts.revision, true);
   header.setFloat64(16, facts.publishedAtMs ?? Number.NaN, true);
   header.setUint32(24, facts.cards, true);
   header.setUint32(28, shape.wide ? 1 : 0, true);
+  bytes.set(Buffer.from(seal.check, "hex"), SEAL_AT);
   counts.forEach((count, i) => {
     header.setUint32(COUNTS_AT + 4 * i, count, true);
   });
-  return { bytes, facts, parts: partsOf(bytes, shape.wide, counts) };
+  return { bytes, facts, parts: partsOf(bytes, shape.wide, counts), seal };
 }
 
 export function sealImage(image: IndexImage): void {
@@ -97,19 +105,28 @@ export function sealImage(image: IndexImage): void {
   header.setUint32(HEADER_CHECK_AT, crc32(image.bytes.subarray(0, HEADER_CHECK_AT)), true);
 }
 
-/** The image that lies in `bytes`; its header is checked, its body is not. */
-export function readImage(bytes: Uint8Array): IndexOpened {
-  const header = readHeader(bytes);
+/** The image that lies in `bytes`; its header is checked, its body is not. `seals`: those that it may have. */
+export function readImage(bytes: Uint8Array, seals: readonly TokenSeal[]): IndexOpened {
+  const header = readHeader(bytes, seals);
   if (typeof header === "string") return { kind: "refused", why: header };
   if (header.sizeBytes !== bytes.length) return { kind: "refused", why: TORN };
   return {
     kind: "opened",
-    image: { bytes, facts: header.facts, parts: partsOf(bytes, header.wide, header.counts) },
+    image: {
+      bytes,
+      facts: header.facts,
+      parts: partsOf(bytes, header.wide, header.counts),
+      seal: header.seal,
+    },
   };
 }
 
 /** Reads and checks an index file. Rejects only when the disk does. */
-export async function openImage(files: Files, path: string): Promise<IndexOpened> {
+export async function openImage(
+  files: Files,
+  path: string,
+  seals: readonly TokenSeal[],
+): Promise<IndexOpened> {
   let file: DiskFile;
   try {
     file = await files.open(path, "read");
@@ -118,7 +135,7 @@ export async function openImage(files: Files, path: string): Promise<IndexOpened
     return { kind: "refused", why: "there is no such file" };
   }
   try {
-    return await readFile(file);
+    return await readFile(file, seals);
   } finally {
     await file.close();
   }
@@ -186,10 +203,11 @@ async function* pieces(bytes: Uint8Array, signal: AbortSignal): AsyncGenerator<U
 }
 
 const TORN = "the index file is shorter or longer than it says";
+const ANOTHER_KEY = "the index file was sealed with another token key than cards.tokenKey";
 
-async function readFile(file: DiskFile): Promise<IndexOpened> {
+async function readFile(file: DiskFile, seals: readonly TokenSeal[]): Promise<IndexOpened> {
   const first = await file.read(0, HEADER_BYTES);
-  const header = readHeader(first);
+  const header = readHeader(first, seals);
   if (typeof header === "string") return { kind: "refused", why: header };
   if ((await file.sizeBytes()) !== header.sizeBytes) return { kind: "refused", why: TORN };
   const bytes = sharedPages(header.sizeBytes);
@@ -205,24 +223,30 @@ async function readFile(file: DiskFile): Promise<IndexOpened> {
   if (check !== viewOf(first).getUint32(BODY_CHECK_AT, true)) {
     return { kind: "refused", why: "the index file is damaged" };
   }
-  return readImage(bytes);
+  return readImage(bytes, seals);
 }
 
 interface Header {
   facts: IndexFacts;
+  seal: TokenSeal;
   wide: boolean;
   counts: number[];
   sizeBytes: number;
 }
 
-function readHeader(bytes: Uint8Array): Header | string {
+function readHeader(bytes: Uint8Array, seals: readonly TokenSeal[]): Header | string {
   if (bytes.length < HEADER_BYTES) return TORN;
   const header = viewOf(bytes);
   if (header.getUint32(0, true) !== MAGIC) return "this is no index file";
-  if (header.getUint32(4, true) !== VERSION) return "the index file is of another version";
+  const version = header.getUint32(4, true);
+  if (version > VERSION) return "the index file was written by a newer grindvakt";
+  if (version < VERSION_UNKEYED) return "the index file is of a version that is not read any more";
   if (header.getUint32(HEADER_CHECK_AT, true) !== crc32(bytes.subarray(0, HEADER_CHECK_AT))) {
     return "the index file's header is damaged";
   }
+  const check = Buffer.from(bytes.subarray(SEAL_AT, COUNTS_AT)).toString("hex");
+  const seal = version === VERSION_UNKEYED ? UNKEYED : seals.find((one) => one.check === check);
+  if (seal === undefined) return ANOTHER_KEY;
   const published = header.getFloat64(16, true);
   const facts: IndexFacts = {
     revision: header.getFloat64(8, true),
@@ -230,7 +254,7 @@ function readHeader(bytes: Uint8Array): Header | string {
     cards: header.getUint32(24, true),
   };
   const counts = SECTIONS.map((_, i) => header.getUint32(COUNTS_AT + 4 * i, true));
-  return { facts, wide: header.getUint32(28, true) === 1, counts, sizeBytes: sizeOf(counts) };
+  return { facts, seal, wide: header.getUint32(28, true) === 1, counts, sizeBytes: sizeOf(counts) };
 }
 
 /** Bytes of one element of each section, in the order they lie in; the last ten are the cuts and the sieves. */

@@ -8,6 +8,7 @@ import { type NumberTable, POSITIONS_MAX } from "./index-numbers.ts";
 import { TOKENS_MAX, type TokenWalk, UidKey } from "./index-tokens.ts";
 import { sharedPages, shorts, words } from "./pages.ts";
 import { type Row, UID_BYTES_MAX } from "./rows.ts";
+import type { TokenSeal } from "./token-seal.ts";
 
 const CAPACITY_MIN = 1024;
 /** Columns that double would need three times their size when they grow. */
@@ -17,6 +18,7 @@ export class Gathering implements CardSource {
   count = 0;
   tokenCount = 0;
   readonly kinds = new CardKinds();
+  readonly seal: TokenSeal;
 
   /** Of each card the upper and the lower bits of its number, the place of its standing, and how many tokens follow. */
   #uppers: Uint32Array;
@@ -30,7 +32,8 @@ export class Gathering implements CardSource {
   readonly #key = new UidKey();
 
   /** `expected`: about how many cards will come. */
-  constructor(expected: number) {
+  constructor(expected: number, seal: TokenSeal) {
+    this.seal = seal;
     const capacity = Math.max(CAPACITY_MIN, expected);
     this.#uppers = words(capacity);
     this.#lowers = shorts(capacity);
@@ -63,12 +66,14 @@ export class Gathering implements CardSource {
     for (let i = 0; i < tokenCount; i++) {
       const from = i * UID_BYTES_MAX;
       if (tokenSizes[i] === UID_BYTES_MAX) {
-        this.#longTokens.push({ uid: tokenBytes.slice(from, from + UID_BYTES_MAX), card });
+        const uid = tokenBytes.slice(from, from + UID_BYTES_MAX);
+        this.seal.sealLong(uid);
+        this.#longTokens.push({ uid, card });
         continue;
       }
       if (this.tokenCount === TOKENS_MAX) return `more than ${TOKENS_MAX} tokens in the list`;
       if (this.tokenCount === this.#tokenUppers.length) this.#growTokens();
-      this.#key.set(tokenBytes, from, tokenSizes[i]!);
+      this.#key.set(this.seal, tokenBytes, from, tokenSizes[i]!);
       this.#tokenUppers[this.tokenCount] = this.#key.upper * 2 + this.#key.short;
       this.#tokenLowers[this.tokenCount] = this.#key.lower;
       this.#tokensOf[card]! += 1;

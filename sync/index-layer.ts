@@ -9,6 +9,32 @@ import { NumberTable } from "./index-numbers.ts";
 import { Sieve } from "./index-sieve.ts";
 import { type IsHidden, NOT_FOUND, TokenTable, UidKey } from "./index-tokens.ts";
 import { UID_BYTES_MAX } from "./rows.ts";
+import type { TokenSeal } from "./token-seal.ts";
+
+/** A UID that is asked for, or what a reader left of it: sealed once for all layers of one key. Reused. */
+export class AskedUid {
+  readonly bytes = new Uint8Array(UID_BYTES_MAX);
+  #sizeBytes = 0;
+  readonly #key = new UidKey();
+  #seal: TokenSeal | null = null;
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Of what lies in `bytes` now. */
+  set sizeBytes(sizeBytes: number) {
+    this.#sizeBytes = sizeBytes;
+    this.#seal = null;
+  }
+
+  sealedBy(seal: TokenSeal): UidKey {
+    // Of other sizes there are none to be found.
+    if (seal !== this.#seal) this.#key.set(seal, this.bytes, 0, this.#sizeBytes);
+    this.#seal = seal;
+    return this.#key;
+  }
+}
 
 export class Layer {
   readonly image: IndexImage;
@@ -16,7 +42,6 @@ export class Layer {
   readonly tokens: TokenTable;
   readonly longTokens: LongTokenTable;
   readonly #cuts: readonly (TokenTable | null)[];
-  readonly #key = new UidKey();
   /** Null: every lookup is searched for. */
   readonly #numberSieve: Sieve | null;
   readonly #tokenSieve: Sieve | null;
@@ -26,7 +51,7 @@ export class Layer {
     this.image = image;
     this.numbers = new NumberTable(parts.numbers, parts.wide);
     this.tokens = new TokenTable(parts.tokens);
-    this.longTokens = new LongTokenTable(parts.longTokens);
+    this.longTokens = new LongTokenTable(parts.longTokens, image.seal);
     this.#cuts = parts.cuts.map((cut) => (cut === null ? null : new TokenTable(cut)));
     this.#numberSieve = parts.numberSieve === null ? null : new Sieve(parts.numberSieve);
     this.#tokenSieve = parts.tokenSieve === null ? null : new Sieve(parts.tokenSieve);
@@ -44,12 +69,13 @@ export class Layer {
   }
 
   /** The position of the card with this token that is not hidden, or `NOT_FOUND`, or `AMBIGUOUS`. */
-  findWhole(uid: Uint8Array, sizeBytes: number, isHidden: IsHidden | null): number {
-    if (sizeBytes === UID_BYTES_MAX) return this.longTokens.find(uid, isHidden);
+  findWhole(uid: AskedUid, isHidden: IsHidden | null): number {
+    const { sizeBytes } = uid;
+    if (sizeBytes === UID_BYTES_MAX) return this.longTokens.find(uid.bytes, isHidden);
     if (sizeBytes !== 4 && sizeBytes !== 7) return NOT_FOUND;
-    this.#key.set(uid, 0, sizeBytes);
-    if (this.#tokenSieve?.mayHave(this.#key.lower) === false) return NOT_FOUND;
-    return this.tokens.find(this.#key, isHidden);
+    const key = uid.sealedBy(this.image.seal);
+    if (this.#tokenSieve?.mayHave(key.lower) === false) return NOT_FOUND;
+    return this.tokens.find(key, isHidden);
   }
 
   /** Whether a cut token has to be looked for among all, and these are many. */
@@ -59,22 +85,23 @@ export class Layer {
 
   /** The position of the card with this cut token, as `findCut` has it, by a look at all: at its end the answer. */
   search(uid: Uint8Array, cut: Cut, isHidden: IsHidden | null): Generator<void, number> {
-    return searchForCut(uid, cut, this.tokens, this.longTokens, isHidden);
+    const { tokens, longTokens } = this;
+    return searchForCut(uid, cut, { tokens, longTokens, seal: this.image.seal }, isHidden);
   }
 
-  /** The same for the `sizeBytes` that a reader left of a token. Not for what must be searched. */
-  findCut(uid: Uint8Array, sizeBytes: number, part: "first" | "last", isHidden: IsHidden | null): number {
+  /** The same for what a reader left of a token. Not for what must be searched. */
+  findCut(uid: AskedUid, part: "first" | "last", isHidden: IsHidden | null): number {
+    const { sizeBytes } = uid;
     if (sizeBytes === 7) {
       const skip = part === "first" ? 0 : UID_BYTES_MAX - 7;
-      const long = this.longTokens.findCut(uid, skip, 7, isHidden);
-      return either(this.findWhole(uid, 7, isHidden), long);
+      const long = this.longTokens.findCut(uid.bytes, skip, 7, isHidden);
+      return either(this.findWhole(uid, isHidden), long);
     }
-    if (sizeBytes !== 3 && sizeBytes !== 4) return this.findWhole(uid, sizeBytes, isHidden);
+    if (sizeBytes !== 3 && sizeBytes !== 4) return this.findWhole(uid, isHidden);
     const cut = { part, sizeBytes } as const;
     const table = this.#cuts[placeOfCut(cut)]!;
-    if (table === null) return endOf(this.search(uid, cut, isHidden));
-    this.#key.set(uid, 0, sizeBytes);
-    return table.find(this.#key, isHidden);
+    if (table === null) return endOf(this.search(uid.bytes, cut, isHidden));
+    return table.find(uid.sealedBy(this.image.seal), isHidden);
   }
 }
 

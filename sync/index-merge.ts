@@ -10,24 +10,27 @@ import type { LongTokenWalk } from "./index-long-tokens.ts";
 import { isFinalStanding, isListed } from "./index-standing.ts";
 import { type TokenWalk, UidKey } from "./index-tokens.ts";
 import { words } from "./pages.ts";
+import { UID_BYTES_MAX } from "./rows.ts";
+import type { TokenSeal } from "./token-seal.ts";
 
 /** Where a card goes that is not in the new image. */
 const NOWHERE = 0xffff_ffff;
 
 /**
- * Merges layers, oldest first, into one of the newest's revision with tables for `cuts`; of one alone it makes such an
- * image. `bottom`: nothing lies below, so that cards that are gone and need not be remembered are dropped.
+ * Merges layers, oldest first, into one of the newest's revision with tables for `cuts`, sealed with `seal`; of one alone it makes
+ * such an image. `bottom`: nothing lies below, so that cards that are gone and need not be remembered are dropped.
  */
 export function mergeLayers(
   images: readonly IndexImage[],
   cuts: readonly Cut[],
   bottom: boolean,
+  seal: TokenSeal,
 ): IndexImage {
   const [oldest, ...newer] = images;
   // The newer ones are small: they are made one first, so that the great one is walked once.
   const last = newer.pop() ?? null;
-  const upper = newer.reduceRight((above, below) => mergeTwo(below, above, [], false), last);
-  return mergeTwo(oldest!, upper, cuts, bottom);
+  const upper = newer.reduceRight((above, below) => mergeTwo(below, above, [], false, seal), last);
+  return mergeTwo(oldest!, upper, cuts, bottom, seal);
 }
 
 function mergeTwo(
@@ -35,8 +38,9 @@ function mergeTwo(
   upper: IndexImage | null,
   cuts: readonly Cut[],
   bottom: boolean,
+  seal: TokenSeal,
 ): IndexImage {
-  const merge = new Merge(new Layer(lower), upper === null ? null : new Layer(upper), bottom);
+  const merge = new Merge(new Layer(lower), upper === null ? null : new Layer(upper), bottom, seal);
   const assembled = assemble(merge, (upper ?? lower).facts, cuts, !bottom);
   if (assembled.kind === "twice") throw new Error("a card is twice in a merged list");
   return assembled.image;
@@ -48,6 +52,7 @@ class Merge implements CardSource {
   tokenCount = 0;
   longTokenCount = 0;
   readonly kinds = new CardKinds();
+  readonly seal: TokenSeal;
   readonly #lower: Layer;
   readonly #upper: Layer | null;
   /** The upper layer's numbers, ascending. */
@@ -55,7 +60,8 @@ class Merge implements CardSource {
   /** Of each card the position it will have. */
   readonly #positions: Uint32Array;
 
-  constructor(lower: Layer, upper: Layer | null, bottom: boolean) {
+  constructor(lower: Layer, upper: Layer | null, bottom: boolean, seal: TokenSeal) {
+    this.seal = seal;
     this.#lower = lower;
     this.#upper = upper;
     this.#upperNumbers = new Float64Array(upper?.numbers.size ?? 0);
@@ -83,17 +89,19 @@ class Merge implements CardSource {
   }
 
   readonly walkTokens: TokenWalk = (key, visit) => {
-    this.#lower.tokens.forEach(key, (position) => {
+    walkTokensOf(this.#lower, this.seal, key, (position) => {
       if (this.#positions[position] !== NOWHERE) visit(position);
     });
-    this.#upper?.tokens.forEach(key, (position) => visit(this.#lower.numbers.size + position));
+    if (this.#upper === null) return;
+    walkTokensOf(this.#upper, this.seal, key, (position) => visit(this.#lower.numbers.size + position));
   };
 
   readonly walkLongTokens: LongTokenWalk = (visit) => {
-    this.#lower.longTokens.forEach((uids, from, position) => {
+    walkLongTokensOf(this.#lower, this.seal, (uids, from, position) => {
       if (this.#positions[position] !== NOWHERE) visit(uids, from, position);
     });
-    this.#upper?.longTokens.forEach((uids, from, position) => {
+    if (this.#upper === null) return;
+    walkLongTokensOf(this.#upper, this.seal, (uids, from, position) => {
       visit(uids, from, this.#lower.numbers.size + position);
     });
   };
@@ -119,4 +127,34 @@ class Merge implements CardSource {
     });
     while (next < upperNumbers.length) visitUpper();
   }
+}
+
+/** A layer's tokens as `seal` seals them: as they lie there, unless that is another one's work. */
+function walkTokensOf(
+  { image, tokens }: Layer,
+  seal: TokenSeal,
+  key: UidKey,
+  visit: (card: number) => void,
+): void {
+  if (image.seal.isOf(seal)) return tokens.forEach(key, visit);
+  const uid = new Uint8Array(UID_BYTES_MAX);
+  const theirs = new UidKey();
+  tokens.forEach(theirs, (position) => {
+    const sizeBytes = theirs.get(image.seal, uid);
+    key.set(seal, uid, 0, sizeBytes);
+    visit(position);
+  });
+}
+
+function walkLongTokensOf(
+  { image, longTokens }: Layer,
+  seal: TokenSeal,
+  visit: Parameters<LongTokenWalk>[0],
+): void {
+  if (image.seal.isOf(seal)) return longTokens.forEach(visit);
+  longTokens.forEachOpen((uids, from, position) => {
+    const uid = uids.slice(from, from + UID_BYTES_MAX);
+    seal.sealLong(uid);
+    visit(uid, 0, position);
+  });
 }

@@ -1,24 +1,22 @@
 /**
- * Tokens (chip UIDs of 4 and 7 bytes), exact, in 64 bits each. A UID is spread over 56 bits by an invertible
- * scramble. The first of these choose a bucket and need not be kept; the others, one bit for the UID's size and the
- * card's position make two 32-bit words. Nothing of the UID is lost, so there are no false positives, and the UIDs
- * can be read back, as cutting them needs.
+ * Tokens (chip UIDs of 4 and 7 bytes), exact, in 64 bits each. A UID is sealed (`token-seal.ts`), which spreads it evenly over
+ * 56 bits. The first of these choose a bucket and need not be kept; the others, one bit for the UID's size and the
+ * card's position make two 32-bit words. Nothing of the UID is lost, so there are no false positives, and who has the key
+ * can read the UIDs back, as cutting them needs.
  *
  * A longer list needs more bits for a position and leaves fewer for the rest, so it has twice the buckets: a
  * bucket holds 64 to 128 tokens where each card has one.
  */
 import { POSITIONS_MAX } from "./index-numbers.ts";
+import { fromHalves, HALF_BITS, HALF_MASK, type TokenSeal, toHalves } from "./token-seal.ts";
 
 /** Two tokens for each position there may be. */
 export const TOKENS_MAX = 2 * POSITIONS_MAX;
 
 /** 7 more bits for a position than for a bucket make 32 with the rest and the size. */
 const POSITION_BITS_MORE = 7;
-const HALF_BITS = 28;
-const HALF_MASK = 2 ** HALF_BITS - 1;
 /** Of a hundred evenly spread entries nearly all lie within this many of where they should be: four lines of the cache. */
 const GUESS_SPREAD = 12;
-const SCRAMBLE_ROUNDS = [0x243f6a88, 0x05a308d3, 0x13198a2e, 0x03707344] as const;
 
 export const NOT_FOUND = -1;
 export const AMBIGUOUS = -2;
@@ -40,71 +38,35 @@ export interface TokenParts {
   entries: Uint32Array;
 }
 
-/** A UID as two halves of 28 bits and its size; reused, so that a lookup allocates nothing. */
+/** A sealed UID and its size; reused, so that a lookup allocates nothing. */
 export class UidKey {
   upper = 0;
   lower = 0;
   /** 1 for UIDs that are not 7 bytes, or they could not be told from a longer one that ends in zeros. */
   short = 0;
 
-  /** Takes up to 7 bytes. */
-  set(bytes: Uint8Array, from: number, sizeBytes: number): void {
-    const b3 = sizeBytes > 3 ? bytes[from + 3]! : 0;
-    this.upper = (bytes[from]! << 20) | (bytes[from + 1]! << 12) | (bytes[from + 2]! << 4) | (b3 >>> 4);
-    this.lower = (b3 & 15) << 24;
-    if (sizeBytes === 7) {
-      this.lower |= (bytes[from + 4]! << 16) | (bytes[from + 5]! << 8) | bytes[from + 6]!;
-    }
+  /** Takes 3, 4 or 7 bytes. */
+  set(seal: TokenSeal, bytes: Uint8Array, from: number, sizeBytes: number): void {
+    toHalves(bytes, from, sizeBytes, this);
     this.short = sizeBytes === 7 ? 0 : 1;
-    this.#scramble();
+    seal.seal(this);
   }
 
-  /** Puts the UID's bytes into `bytes` and returns how many: 7, or 4 for every shorter one. */
-  get(bytes: Uint8Array): number {
-    this.#unscramble();
-    bytes[0] = this.upper >>> 20;
-    bytes[1] = this.upper >>> 12;
-    bytes[2] = this.upper >>> 4;
-    bytes[3] = ((this.upper & 15) << 4) | (this.lower >>> 24);
-    bytes[4] = this.lower >>> 16;
-    bytes[5] = this.lower >>> 8;
-    bytes[6] = this.lower;
-    this.#scramble();
+  /** Puts the UID's bytes into `bytes` and returns how many: 7, or 4 for every shorter one. Leaves the key unsealed. */
+  get(seal: TokenSeal, bytes: Uint8Array): number {
+    seal.open(this);
+    fromHalves(this, bytes, 0);
     return this.short === 1 ? 4 : 7;
   }
 
-  /** The first or the last 3 or 4 bytes of the UID, as a number. Leaves the key without a UID. */
-  takeCut(part: "first" | "last", sizeBytes: 3 | 4): number {
-    this.#unscramble();
+  /** The first or the last 3 or 4 bytes of the UID, as a number. Leaves the key unsealed. */
+  takeCut(seal: TokenSeal, part: "first" | "last", sizeBytes: 3 | 4): number {
+    seal.open(this);
     const isEnd = part === "last" && this.short === 0;
     const four = isEnd ? (this.upper << HALF_BITS) | this.lower : (this.upper << 4) | (this.lower >>> 24);
     if (sizeBytes === 4) return four >>> 0;
     return part === "first" ? four >>> 8 : four & 0xff_ffff;
   }
-
-  /** A Feistel network: each round changes one half by a function of the other, and can be undone. */
-  #scramble(): void {
-    this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[0]);
-    this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[1]);
-    this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[2]);
-    this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[3]);
-  }
-
-  #unscramble(): void {
-    this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[3]);
-    this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[2]);
-    this.lower ^= mixed(this.upper, SCRAMBLE_ROUNDS[1]);
-    this.upper ^= mixed(this.lower, SCRAMBLE_ROUNDS[0]);
-  }
-}
-
-/** 28 bits that depend on all bits of `half`. */
-function mixed(half: number, round: number): number {
-  let value = Math.imul(half ^ round, 0x2c1b3c6d);
-  value ^= value >>> 14;
-  value = Math.imul(value, 0x297a2d39);
-  value ^= value >>> 15;
-  return value & HALF_MASK;
 }
 
 /** How many `starts` a table has whose positions are below `positions`. */
@@ -234,7 +196,7 @@ export function fillTokens(parts: TokenParts, walk: TokenWalk, positionOf: (card
   }
 }
 
-/** Insertion: a bucket is short, as the scramble spreads evenly, and many equal tokens are already in order. */
+/** Insertion: a bucket is short, as a seal spreads evenly, and many equal tokens are already in order. */
 function sortEntries(entries: Uint32Array, start: number, end: number): void {
   for (let i = start + 1; i < end; i++) {
     const low = entries[2 * i]!;

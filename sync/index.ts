@@ -13,10 +13,9 @@ import {
 } from "./card.ts";
 import type { Cut } from "./index-cuts.ts";
 import type { IndexFacts, IndexImage } from "./index-file.ts";
-import { Layer } from "./index-layer.ts";
+import { AskedUid, Layer } from "./index-layer.ts";
 import { dayOf, statusCodeOf } from "./index-standing.ts";
 import { AMBIGUOUS, type IsHidden, NOT_FOUND } from "./index-tokens.ts";
-import { UID_BYTES_MAX } from "./rows.ts";
 
 const UNKNOWN: CardAnswer = { kind: "unknown" };
 const SEVERAL: CardAnswer = { kind: "ambiguous" };
@@ -27,7 +26,7 @@ export class Index implements CardIndex {
   layers: readonly Layer[] = [];
   /** Of each layer what newer ones hide of it; null: nothing. */
   #hidden: readonly (IsHidden | null)[] = [];
-  readonly #uid = new Uint8Array(UID_BYTES_MAX);
+  readonly #uid = new AskedUid();
   /** What the last search found. */
   #searched: { uid: string; part: Cut["part"]; answer: CardAnswer } | null = null;
 
@@ -96,9 +95,7 @@ export class Index implements CardIndex {
       const layer = this.layers[i]!;
       const isHidden = this.#hidden[i]!;
       const position =
-        part === "whole"
-          ? layer.findWhole(this.#uid, sizeBytes, isHidden)
-          : layer.findCut(this.#uid, sizeBytes, part, isHidden);
+        part === "whole" ? layer.findWhole(this.#uid, isHidden) : layer.findCut(this.#uid, part, isHidden);
       answer = together(answer, layer, position);
     }
     return answer;
@@ -111,7 +108,7 @@ export class Index implements CardIndex {
 
   /** In the layers there are at its beginning: no answer changes when they are merged. */
   *#search(uid: string, cut: Cut): Generator<void, void> {
-    const bytes = this.#uid.slice(0, cut.sizeBytes);
+    const bytes = this.#uid.bytes.slice(0, cut.sizeBytes);
     const { layers } = this;
     const hidden = this.#hidden;
     let answer = UNKNOWN;
@@ -127,15 +124,20 @@ export class Index implements CardIndex {
 
   /** Reads hex into `this.#uid` and returns how many bytes, or 0 when it is no UID. */
   #readUid(text: string): number {
-    const sizeBytes = text.length / 2;
-    if (sizeBytes > UID_BYTES_MAX || !Number.isInteger(sizeBytes)) return 0;
-    for (let i = 0; i < sizeBytes; i++) {
-      const byte = (hexValue(text.charCodeAt(2 * i)) << 4) | hexValue(text.charCodeAt(2 * i + 1));
-      if (byte < 0) return 0;
-      this.#uid[i] = byte;
-    }
-    return sizeBytes;
+    this.#uid.sizeBytes = readHex(text, this.#uid.bytes);
+    return this.#uid.sizeBytes;
   }
+}
+
+function readHex(text: string, bytes: Uint8Array): number {
+  const sizeBytes = text.length / 2;
+  if (sizeBytes > bytes.length || !Number.isInteger(sizeBytes)) return 0;
+  for (let i = 0; i < sizeBytes; i++) {
+    const byte = (hexValue(text.charCodeAt(2 * i)) << 4) | hexValue(text.charCodeAt(2 * i + 1));
+    if (byte < 0) return 0;
+    bytes[i] = byte;
+  }
+  return sizeBytes;
 }
 
 /** Null for what no table is kept of. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Files, Log } from "../drivers/ports.ts";
 import { checkOf, type IndexImage, openImage, writeImage } from "./index-file.ts";
 import { createStore, type InForce, type Store } from "./store.ts";
+import type { Seals, TokenSeal } from "./token-seal.ts";
 
 const INDEX_FILE = /^index-.*\.bin/;
 
@@ -29,14 +30,16 @@ export class Shelf {
   readonly #log: Log;
   readonly #signal: AbortSignal;
   readonly #store: Store;
+  readonly #seals: Seals;
   /** Names of files that are being written and that the store does not know yet. */
   readonly #writing = new Set<string>();
   #commits: Promise<void> = Promise.resolve();
   readonly #pending = new Set<Promise<void>>();
 
   /** `signal`: what is not in force by then need not be written any more. */
-  constructor(dir: string, world: { files: Files; log: Log; signal: AbortSignal }) {
+  constructor(dir: string, seals: Seals, world: { files: Files; log: Log; signal: AbortSignal }) {
     this.#dir = dir;
+    this.#seals = seals;
     this.#files = world.files;
     this.#log = world.log;
     this.#signal = world.signal;
@@ -46,6 +49,16 @@ export class Shelf {
   /** Oldest first. */
   get layers(): IndexImage[] {
     return this.top === null ? [...this.lower] : [...this.lower, this.top];
+  }
+
+  /** How what is built from now on is to be sealed. */
+  get seal(): TokenSeal {
+    return this.#seals.own;
+  }
+
+  /** Whether all that is held is sealed so. */
+  get isSealed(): boolean {
+    return this.layers.every(({ seal }) => seal.isOf(this.seal));
   }
 
   /** Of what is held, which is what is in force unless it was damaged. */
@@ -59,8 +72,9 @@ export class Shelf {
     this.inForce = await this.#store.read();
     const layers: IndexImage[] = [];
     let damage: string | null = null;
+    const seals = [this.#seals.own, ...this.#seals.others];
     for (const name of this.inForce?.layers ?? []) {
-      const opened = await openImage(this.#files, join(this.#dir, name));
+      const opened = await openImage(this.#files, join(this.#dir, name), seals);
       if (opened.kind === "refused") damage = `${name}: ${opened.why}`;
       else if (nameOf(opened.image) !== name) damage = `${name} is another index than its name says`;
       else layers.push(opened.image);

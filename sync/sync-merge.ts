@@ -38,6 +38,7 @@ export function createMerger(
     const [lowest, ...newer] = shelf.layers;
     if (lowest === undefined) return false;
     const cards = newer.reduce((sum, { parts }) => sum + parts.numbers.cells.length, 0);
+    if (!shelf.isSealed) return true;
     return cards > layerCardsMax || cuts.some((cut) => lowest.parts.cuts[placeOfCut(cut)] === null);
   }
 
@@ -45,7 +46,7 @@ export function createMerger(
     const { signal } = aborting;
     const layers = shelf.freeze();
     try {
-      const image = await build.merge({ layers, cuts, signal });
+      const image = await build.merge({ layers, cuts, seal: shelf.seal, signal });
       signal.throwIfAborted();
       if (await shelf.settle(image, layers)) merged(shelf.layers);
       await shelf.tidy();

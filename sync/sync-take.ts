@@ -118,6 +118,7 @@ export class Taker {
       top: shelf.top,
       cuts: this.#cuts,
       corrections,
+      seal: shelf.seal,
       lists: way.map((target) => ({ ...target, publishedAtMs, gzip: downloads.of(target) })),
       signal,
     });

@@ -16,6 +16,7 @@ import { type AgeLimits, ageOf, type ListAge, type RefreshInstant } from "./sync
 import { createMerger, type Merger } from "./sync-merge.ts";
 import { nextDelayMs, type Outcome, SPREAD_MS } from "./sync-pace.ts";
 import { Taker } from "./sync-take.ts";
+import type { Seals } from "./token-seal.ts";
 import { wordsOf } from "./words.ts";
 
 export type { ListAge } from "./sync-age.ts";
@@ -30,6 +31,7 @@ export interface SyncSettings extends AgeLimits {
   refreshSeconds: number;
   /** `dataDir/cards`. */
   dir: string;
+  seals: Seals;
   /** How the site's readers cut tokens; none by default. */
   cuts?: readonly Cut[];
   /** Cards of deltas that are kept beside the index before they are merged into it. */
@@ -61,6 +63,8 @@ export interface SyncEvents {
   refreshed(): void;
   /** Once for each new cause, not for each try. */
   refused(refusal: SyncRefusal): void;
+  /** Nothing is in force that is sealed otherwise than with `seals.own`; told again and again. */
+  sealed?(): void;
 }
 
 export interface Sync {
@@ -131,7 +135,7 @@ class ListSync implements Sync {
     this.#settings = settings;
     this.#world = world;
     this.#events = events;
-    this.#shelf = new Shelf(settings.dir, { ...world, signal: this.#aborting.signal });
+    this.#shelf = new Shelf(settings.dir, settings.seals, { ...world, signal: this.#aborting.signal });
     this.#merger = createMerger(settings, world, this.#shelf, (layers) => this.#lieIn(layers));
     this.#oldLists = world.collectSoon === undefined ? null : new OldLists(world.clock, world.collectSoon);
     this.#taker = new Taker(settings.cuts ?? [], world, {
@@ -285,6 +289,7 @@ class ListSync implements Sync {
     );
     this.#oldLists?.replaced(before, this.#index.images);
     await this.#shelf.tidy();
+    this.#tellSealed();
     this.#merger.mergeWhenDue();
   }
 
@@ -293,6 +298,11 @@ class ListSync implements Sync {
     const before = this.#index?.images ?? [];
     this.#index?.lieIn(layers);
     this.#oldLists?.replaced(before, layers);
+    this.#tellSealed();
+  }
+
+  #tellSealed(): void {
+    if (this.#shelf.isSealed && !this.#stopped) this.#events.sealed?.();
   }
 
   async #saveRefreshed(wallMs: number): Promise<void> {

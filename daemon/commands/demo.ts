@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,6 +12,7 @@ import { INPUT_TYPES, READER_TYPES, RELAY_TYPES } from "../../drivers/registry.t
 import { createSystem } from "../../drivers/system.ts";
 import { cardRows, publishCards } from "../../sync/publish.ts";
 import { initFeed } from "../../sync/publish-feed.ts";
+import { TOKEN_KEY_BYTES } from "../../sync/token-seal.ts";
 import type { TapView } from "../gateway.ts";
 import { startDaemon } from "../main.ts";
 import { TEXTS } from "../reasons.ts";
@@ -56,6 +58,7 @@ async function demo(folder: string, told: Promise<unknown>): Promise<void> {
   const broker = await startEmbeddedBroker({ port: BROKER_PORT });
   const hub = await startDemoHub(READER_PORT);
   await writeFile(join(folder, "console-password"), CONSOLE_PASSWORD, { mode: 0o600 });
+  await writeFile(join(folder, "token.key"), randomBytes(TOKEN_KEY_BYTES).toString("hex"), { mode: 0o600 });
   const settings = settingsOf({
     broker: broker.url,
     reader: hub.readerPort,
@@ -100,7 +103,7 @@ function printTap({ time, accessPoint, reader, decision }: TapView): void {
 function settingsOf(ports: { broker: string; reader: number; console: number }): string {
   return `gateway: { id: gate-1, site: demo }
 dataDir: ./data
-cards: { feed: ./feed, root: ./feed/root.json, name: demo, refreshSeconds: 1 }
+cards: { feed: ./feed, root: ./feed/root.json, name: demo, refreshSeconds: 1, tokenKey: { file: ./token.key } }
 readers:
   - { id: north-in-1, driver: serial, port: "tcp://127.0.0.1:${ports.reader}", reads: card-number }
   - { id: north-out-1, driver: virtual }

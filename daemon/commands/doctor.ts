@@ -14,7 +14,7 @@ import { lookAtClock } from "../doctor/clock.ts";
 import { lookAtDevice } from "../doctor/devices.ts";
 import { lookAtDisk } from "../doctor/disk.ts";
 import { countOf, type Finding, findings, type Group } from "../doctor/finding.ts";
-import { lookAtDataDir, lookAtFile, lookAtSecret } from "../doctor/permissions.ts";
+import { lookAtDataDir, lookAtFile, lookAtSecret, lookAtTokenKey } from "../doctor/permissions.ts";
 import { type Answered, lookAtGateway, lookAtList } from "../doctor/running.ts";
 import { lookAtPcsc } from "../doctor/usb.ts";
 import { credentialsOf } from "../main-secrets.ts";
@@ -130,6 +130,7 @@ async function walk(
       async () => [
         ...(await lookAtDataDir(machine, dataDir, account)),
         ...(await Promise.all(secrets.map(({ use }) => lookAtSecret(machine, use, account)))),
+        ...lookAtTokenKey(tokenKeyFile(configuration), dataDir),
         ...(await Promise.all(filesOf(configuration).map((use) => lookAtFile(machine, use, account)))),
       ],
     ],
@@ -177,6 +178,11 @@ async function walk(
     found.push(...ofGroup);
   }
   return { found, status, secrets };
+}
+
+function tokenKeyFile({ cards: { tokenKey } }: Configuration): string | null | undefined {
+  if (tokenKey === undefined) return undefined;
+  return "file" in tokenKey ? tokenKey.file : null;
 }
 
 function lookAtConfiguration(

@@ -95,6 +95,17 @@ export async function lookAtSecret(machine: Machine, secret: SecretUse, account:
   return ok(path, place.file);
 }
 
+/** `file`: where `cards.tokenKey` is read from; null: from the environment; undefined: it is left out. */
+export function lookAtTokenKey(file: string | null | undefined, dataDir: string): Finding[] {
+  const todo = `name a file outside ${dataDir} as cards.tokenKey: { file: … }, then sudo grindvakt install, which makes it`;
+  if (file === undefined)
+    return [
+      warning("cards.tokenKey", `not set: the key of the chip UIDs lies in ${dataDir}, beside them`, todo),
+    ];
+  if (file?.startsWith(`${dataDir}/`) !== true) return [];
+  return [warning("cards.tokenKey", `${file} lies in dataDir, beside the chip UIDs that it hides`, todo)];
+}
+
 export async function lookAtFile(machine: Machine, use: FileUse, account: Account): Promise<Finding> {
   const { path, file, isKey, todo } = use;
   const seen = await machine.look(file);

@@ -130,7 +130,9 @@ describe("check and run", () => {
   });
 
   test("end with 1 and one line where the dataDir holds what cannot be used, and go on without a control socket", async () => {
-    const site = await virtualSite();
+    const site = await virtualSite(({ cards }) => {
+      delete cards.tokenKey;
+    });
     const dataDir = join(site.dir, "data");
     await mkdir(join(dataDir, "token.key"), { recursive: true });
     const { code, stderr } = await grindvakt(["run", "-c", site.file]);

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { readImage } from "../../sync/index-file.ts";
-import { makeSite, type Site, sharedFeed, until } from "./site.ts";
+import { TokenSeal } from "../../sync/token-seal.ts";
+import { makeSite, type Site, sharedFeed, TOKEN_KEY, until } from "./site.ts";
 
 const feedDir = await sharedFeed();
 
@@ -14,7 +15,7 @@ async function cutsOf(site: Site): Promise<boolean[] | null> {
   const [name, ...others] = (await readdir(folder)).filter((name) => name.endsWith(".bin"));
   if (name === undefined || others.length > 0) return null;
   const bytes = await readFile(join(folder, name)).catch(() => new Uint8Array());
-  const opened = readImage(bytes);
+  const opened = readImage(bytes, [new TokenSeal(Buffer.from(TOKEN_KEY, "hex"))]);
   return opened.kind === "opened" ? opened.image.parts.cuts.map((cut) => cut !== null) : null;
 }
 

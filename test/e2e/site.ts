@@ -33,6 +33,9 @@ export const CARDS = {
   unknown: "BB-2611-000008",
 } as const;
 
+/** Of every site made here. */
+export const TOKEN_KEY = "0123456789abcdef".repeat(4);
+
 const LIST = `number,status,valid_until,tokens
 ${CARDS.granted},active,,uid:04A1B2C3D4E5F6 uid:1A2B3C4D
 ${CARDS["not-activated"]},not-activated,,
@@ -206,10 +209,17 @@ export async function makeSite(
   for (const part of ["feed", "feed.keys"])
     await cp(join(feedDir, part), join(dir, part), { recursive: true });
   await cp(join(dir, "feed", "root.json"), join(dir, "root.json"));
+  await writeFile(join(dir, "token.key"), TOKEN_KEY, { mode: 0o600 });
   const configuration: Configuration = {
     gateway: { id: "gate-07", site: "slussen", workplaceId: "8112345678", timeZone: "Europe/Stockholm" },
     dataDir: "./data",
-    cards: { feed: "./feed", root: "./root.json", name: "test", refreshSeconds: 1 },
+    cards: {
+      feed: "./feed",
+      root: "./root.json",
+      name: "test",
+      refreshSeconds: 1,
+      tokenKey: { file: "./token.key" },
+    },
     readers: [{ id: "north-in-1", driver: "serial", port, reads: "card-number" }],
     accessPoints: [
       {

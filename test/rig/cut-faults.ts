@@ -3,6 +3,7 @@ import { pathsOf } from "../../daemon/data-paths.ts";
 import { Journal } from "../../daemon/journal.ts";
 import { verifyJournal } from "../../daemon/journal-proof.ts";
 import { readCursor } from "../../daemon/outbox-cursor.ts";
+import { keptInside, sealsOf } from "../../daemon/token-key.ts";
 import { createSystem } from "../../drivers/system.ts";
 import { buildInPlace } from "../../sync/build.ts";
 import { createSync, type ListInForce } from "../../sync/sync.ts";
@@ -74,9 +75,17 @@ async function journalFaults(
 }
 
 async function listFaults(dataDir: string, revision: number, system: System): Promise<string[]> {
+  const own = await keptInside(pathsOf(dataDir).tokenKey, system.files);
+  if (own === null) return ["the token key is gone"];
   const held: { list: ListInForce | null } = { list: null };
   const sync = createSync(
-    { dir: pathsOf(dataDir).cards, refreshSeconds: 60, lateAfterMinutes: 15, staleAfterHours: 24 },
+    {
+      dir: pathsOf(dataDir).cards,
+      seals: sealsOf({ own, before: null }),
+      refreshSeconds: 60,
+      lateAfterMinutes: 15,
+      staleAfterHours: 24,
+    },
     {
       ...system,
       log: silentLog,

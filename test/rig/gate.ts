@@ -52,6 +52,7 @@ export async function setGate(configure: (configuration: Configuration) => void)
     configuration.mqtt = { urls: [`mqtt://127.0.0.1:${port}`] };
     configuration.dataDir = dataDir;
     delete configuration.console;
+    delete configuration.cards.tokenKey;
     configuration.cards.refreshSeconds = 60;
     configure(configuration);
   });

@@ -98,6 +98,7 @@ export function settingsOf(boot: string, options: SiteOptions): HouseSettings {
     boot,
     machine: { boot, uptimeMs: 0 },
     dataDir: DATA,
+    tokenKeys: { own: new Uint8Array(32).fill(1), before: null },
     prefix: "grindvakt",
     commands: ["open", "refresh", "identify", "resend"],
     homeAssistant: false,

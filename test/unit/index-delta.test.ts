@@ -16,6 +16,7 @@ import {
   type ListCard,
   modelAnswer,
   removed,
+  SEAL,
   textOf,
 } from "./sync-lists.ts";
 
@@ -91,7 +92,7 @@ function takeDelta(
 ) {
   const lower = layers.slice(0, Math.max(1, layers.length - 1));
   const top = layers[lower.length] ?? null;
-  const session = new BuildSession({ lower, top, cuts: CUTS, corrections });
+  const session = new BuildSession({ lower, top, cuts: CUTS, corrections, seal: SEAL });
   const order = { base, revision, publishedAtMs: null, cards };
   const builder = session.builder(order);
   builder.push(textOf(rows));
@@ -111,7 +112,7 @@ describe("deltas", () => {
   it("bring the bits that say whom they do not speak of, and a merged list has none", () => {
     const cards = [card("BB-2401-000001", "active", "04A1B2C3D4E5F6"), card("BB-2402-000003")];
     const held = imagesOf(indexOf(cards));
-    const session = new BuildSession({ lower: held, top: null, cuts: [], corrections: [] });
+    const session = new BuildSession({ lower: held, top: null, cuts: [], corrections: [], seal: SEAL });
     const order = { base: 1, revision: 2, publishedAtMs: null, cards: 2 };
     const builder = session.builder(order);
     builder.push(textOf([{ ...cards[0]!, status: "blocked" }]));
@@ -121,7 +122,7 @@ describe("deltas", () => {
     const { parts } = session.built.top!;
     expect(parts.numberSieve).toHaveLength(1);
     expect(parts.tokenSieve!.some((word) => word !== 0)).toBe(true);
-    const merged = mergeLayers([...held, session.built.top!], [], true);
+    const merged = mergeLayers([...held, session.built.top!], [], true, SEAL);
     expect([held[0]!, merged].map((image) => image.parts.numberSieve)).toEqual([null, null]);
   });
 
@@ -162,10 +163,10 @@ describe("deltas", () => {
             lower = [...lower, top];
             top = null;
           }
-          if (steps[i] === "merge") lower = [mergeLayers(lower, CUTS, true)];
+          if (steps[i] === "merge") lower = [mergeLayers(lower, CUTS, true, SEAL)];
           const rows = deltaOf(before, list);
           const order = { base: i + 1, revision: i + 2, publishedAtMs: null, cards: list.length };
-          const session = new BuildSession({ lower, top, cuts: CUTS, corrections: [] });
+          const session = new BuildSession({ lower, top, cuts: CUTS, corrections: [], seal: SEAL });
           const builder = session.builder(order);
           builder.push(textOf(rows));
           const outcome = builder.finish();
@@ -180,7 +181,7 @@ describe("deltas", () => {
           const layers = [...lower, top];
           expectAnswers(new Index(...layers), model.list);
           expectAnswers(whole, model.list);
-          const merged = mergeLayers(layers, [], true);
+          const merged = mergeLayers(layers, [], true, SEAL);
           expectAnswers(new Index(merged), model.list);
           expect(merged.parts.numbers.cells).toHaveLength(imagesOf(whole)[0]!.parts.numbers.cells.length);
         });
@@ -271,7 +272,7 @@ describe("a correction", () => {
   ])("of a card that was %s, leaves nothing to be remembered", (_, layers, rows) => {
     const off = taken(layers, rows, { base: 5, revision: 6, cards: 0 }, correction(6));
     const after = [...off.lower, off.top];
-    expect(mergeLayers(after, [], true).parts.numbers.cells).toHaveLength(0);
+    expect(mergeLayers(after, [], true, SEAL).parts.numbers.cells).toHaveLength(0);
     const on = taken(after, [card(number)], { base: 6, revision: 7, cards: 1 }, correction(6));
     expect(on.ignoredRows).toBe(0);
     expect(new Index(...on.lower, on.top).byNumber(number)).toMatchObject({ card: { status: "active" } });
@@ -289,7 +290,7 @@ describe("a correction", () => {
     [ended, [], 0],
     [gone, [], 0],
   ])("counts for a whole list, too (%#)", (held, list, positions) => {
-    const basis = { lower: held, top: null, cuts: [], corrections: correction(6) };
+    const basis = { lower: held, top: null, cuts: [], corrections: correction(6), seal: SEAL };
     const order = { base: null, revision: 6, publishedAtMs: null, cards: list.length };
     const builder = new BuildSession(basis).builder(order);
     builder.push(textOf(list));

@@ -6,7 +6,7 @@ import { CUTS } from "../../sync/index-cuts.ts";
 import { openImage, writeImage } from "../../sync/index-file.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { SimRandom } from "../sim/random.ts";
-import { anyCards, card, imagesOf, indexOf } from "./sync-lists.ts";
+import { anyCards, card, imagesOf, indexOf, SEAL } from "./sync-lists.ts";
 
 const PATH = "/data/index-1.bin";
 
@@ -18,7 +18,7 @@ function diskWith(bytes: Uint8Array) {
 
 /** What comes of opening these bytes. */
 function opened(bytes: Uint8Array) {
-  return openImage(diskWith(bytes), PATH);
+  return openImage(diskWith(bytes), PATH, [SEAL]);
 }
 
 const SAMPLE = indexOf([
@@ -37,7 +37,7 @@ describe("the index file", () => {
         const files = createFiles(new SimDisk(), new SimRandom(1));
         await files.makeDirs("/data");
         await writeImage(files, PATH, image!, new AbortController().signal);
-        const back = await openImage(files, PATH);
+        const back = await openImage(files, PATH, [SEAL]);
         if (back.kind === "refused") throw new Error(back.why);
         expect(back.image.facts).toEqual({ revision: 120, publishedAtMs: null, cards: cards.length });
         expect(Buffer.compare(back.image.bytes, image!.bytes)).toBe(0);
@@ -79,7 +79,14 @@ describe("the index file", () => {
       return opened(bytes);
     };
     expect(await changed(0)).toEqual({ kind: "refused", why: "this is no index file" });
-    expect(await changed(4)).toEqual({ kind: "refused", why: "the index file is of another version" });
+    expect(await changed(4)).toEqual({
+      kind: "refused",
+      why: "the index file is of a version that is not read any more",
+    });
+    expect(await changed(5)).toEqual({
+      kind: "refused",
+      why: "the index file was written by a newer grindvakt",
+    });
     expect(await changed(8)).toEqual({ kind: "refused", why: "the index file's header is damaged" });
     expect(await changed(300)).toEqual({ kind: "refused", why: "the index file is damaged" });
   });

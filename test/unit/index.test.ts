@@ -4,7 +4,7 @@ import { packCanonical, packNumber, unpackNumber } from "../../sync/card.ts";
 import { CUTS } from "../../sync/index-cuts.ts";
 import { blockCount, NumberTable, planPages } from "../../sync/index-numbers.ts";
 import { fillTokens, TokenTable, type TokenWalk, tokenStarts, UidKey } from "../../sync/index-tokens.ts";
-import { anyCards, anyNumber, anyUid, card, indexOf, modelAnswer, outcomeOf } from "./sync-lists.ts";
+import { anyCards, anyNumber, anyUid, card, indexOf, modelAnswer, outcomeOf, SEAL } from "./sync-lists.ts";
 
 describe("card numbers", () => {
   it("are packed, told from other text, and unpacked", () => {
@@ -107,11 +107,11 @@ describe("tokens", () => {
         (uid) => {
           const bytes = Uint8Array.from(Buffer.from(uid, "hex"));
           const key = new UidKey();
-          key.set(bytes, 0, bytes.length);
+          key.set(SEAL, bytes, 0, bytes.length);
           expect(Math.max(key.upper, key.lower)).toBeLessThan(2 ** 28);
           expect(Math.min(key.upper, key.lower)).toBeGreaterThanOrEqual(0);
           const back = new Uint8Array(7);
-          expect(key.get(back)).toBe(bytes.length);
+          expect(key.get(SEAL, back)).toBe(bytes.length);
           expect(back.slice(0, bytes.length)).toEqual(bytes);
         },
       ),
@@ -195,7 +195,7 @@ describe("tokens", () => {
     const counts = new Uint32Array(256);
     const key = new UidKey();
     for (let i = 0; i < 25_600; i++) {
-      key.set(Uint8Array.of(4, 0, 0, 0, i >>> 16, i >>> 8, i), 0, 7);
+      key.set(SEAL, Uint8Array.of(4, 0, 0, 0, i >>> 16, i >>> 8, i), 0, 7);
       counts[key.upper >>> 20]! += 1;
     }
     expect(Math.max(...counts)).toBeLessThan(160);

@@ -7,6 +7,10 @@ import { ListBuilder, type ListOutcome } from "../../sync/index-builder.ts";
 import type { Cut } from "../../sync/index-cuts.ts";
 import type { IndexImage } from "../../sync/index-file.ts";
 import { HEADER } from "../../sync/rows.ts";
+import { TokenSeal } from "../../sync/token-seal.ts";
+
+/** How the tests' own indexes are sealed. */
+export const SEAL = new TokenSeal(new Uint8Array(32).fill(7));
 
 export interface ListCard {
   number: string;
@@ -59,9 +63,10 @@ export function outcomeOf(
   previous: Index | null = null,
   revision = 1,
   cuts: readonly Cut[] = [],
+  seal = SEAL,
 ): ListOutcome {
   const order = { revision, base: null, publishedAtMs: null, cards: cards.length };
-  const builder = new ListBuilder(order, imagesOf(previous), cuts, []);
+  const builder = new ListBuilder(order, imagesOf(previous), cuts, [], seal);
   builder.push(textOf(cards));
   return builder.finish();
 }
@@ -71,8 +76,9 @@ export function indexOf(
   previous: Index | null = null,
   revision = 1,
   cuts: readonly Cut[] = [],
+  seal = SEAL,
 ): Index {
-  const outcome = outcomeOf(cards, previous, revision, cuts);
+  const outcome = outcomeOf(cards, previous, revision, cuts, seal);
   if (outcome.kind === "refused") throw new Error(outcome.why);
   return new Index(outcome.image);
 }

@@ -12,11 +12,12 @@ import {
   type Sync,
   type SyncRefusal,
 } from "../../sync/sync.ts";
+import type { Seals } from "../../sync/token-seal.ts";
 import { SimClock } from "../sim/clock.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { SimLog } from "../sim/log.ts";
 import { SimRandom } from "../sim/random.ts";
-import { type DeltaRow, gzipOf, type ListCard } from "./sync-lists.ts";
+import { type DeltaRow, gzipOf, type ListCard, SEAL } from "./sync-lists.ts";
 
 export const DIR = "/data/cards";
 
@@ -93,6 +94,8 @@ export interface Life {
   refusals: SyncRefusal[];
   /** Names of events in their order. */
   events: string[];
+  /** How often it was told that all is sealed as it should be. */
+  sealed: number;
 }
 
 interface LifeSettings {
@@ -100,6 +103,7 @@ interface LifeSettings {
   layerCardsMax?: number;
   cuts?: readonly Cut[];
   build?: BuildIndex;
+  seals?: Seals;
 }
 
 /** One life of the process. */
@@ -112,10 +116,19 @@ export function live(
   const random = new SimRandom(7);
   const log = new SimLog();
   const { onSwap, build = buildInPlace, ...changed } = settings;
+  const seals = { own: SEAL, others: [] };
   const world = { clock, random, files: createFiles(disk, random), feed, build, log };
-  const life: Omit<Life, "sync"> = { clock, log, list: null, changes: [], refusals: [], events: [] };
+  const life: Omit<Life, "sync"> = {
+    clock,
+    log,
+    list: null,
+    changes: [],
+    refusals: [],
+    events: [],
+    sealed: 0,
+  };
   const sync = createSync(
-    { refreshSeconds: 60, lateAfterMinutes: 15, staleAfterHours: 24, dir: DIR, ...changed },
+    { refreshSeconds: 60, lateAfterMinutes: 15, staleAfterHours: 24, dir: DIR, seals, ...changed },
     world,
     {
       swapped(list, change) {
@@ -128,6 +141,9 @@ export function live(
       refused(refusal) {
         whole.refusals.push(refusal);
         whole.events.push(`refused ${refusal.name}`);
+      },
+      sealed: () => {
+        whole.sealed += 1;
       },
     },
   );

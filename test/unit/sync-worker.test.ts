@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { BuildIndex } from "../../sync/build.ts";
 import { Index } from "../../sync/index.ts";
-import { card, deltaOf, gzipOf, imagesOf, indexOf, type ListCard, textOf } from "./sync-lists.ts";
+import { card, deltaOf, gzipOf, imagesOf, indexOf, type ListCard, SEAL, textOf } from "./sync-lists.ts";
 import { WRONG_HASH } from "./sync-site.ts";
 
 // A worker thread cannot load TypeScript on Node 20: this is what `npm run build` made.
@@ -26,6 +26,7 @@ function whole(cards: readonly ListCard[], gzip: AsyncIterable<Uint8Array>, prev
     top: null,
     cuts: [{ part: "last" as const, sizeBytes: 3 as const }],
     corrections: [],
+    seal: SEAL,
     lists: [{ revision: 2, base: null, publishedAtMs: 5, cards: cards.length, gzip }],
     signal,
   };
@@ -70,7 +71,7 @@ describe("building in a worker", () => {
     const outcome = await buildInWorker.build({ ...request, lists: [...request.lists, ...deltas] });
     if (outcome.kind === "refused") throw new Error(outcome.why);
     const layers = [outcome.whole!, outcome.top!];
-    const merged = await buildInWorker.merge({ layers, cuts: request.cuts, signal });
+    const merged = await buildInWorker.merge({ layers, cuts: request.cuts, seal: SEAL, signal });
     for (const index of [new Index(...layers), new Index(merged)]) {
       expect(index.facts).toEqual({ revision: 4, publishedAtMs: 6, cards: few.length });
       for (const [i, { number, status, uids }] of changed.entries()) {
