@@ -8,6 +8,7 @@ import { readSecretFile } from "../../drivers/secret-file.ts";
 import type { DeviceState, DeviceUse, Place } from "../doctor/devices.ts";
 import type { FileUse, SecretUse } from "../doctor/permissions.ts";
 import type { Status } from "../status.ts";
+import { parseTokenKey, TOKEN_KEY_WORDS } from "../token-key.ts";
 
 /** The common USB relay boards, all under one number. */
 const RELAY_BOARD = { vendorId: 0x16c0, productId: 0x05df };
@@ -88,8 +89,11 @@ export async function readSecrets(configuration: Configuration): Promise<SecretF
   return Promise.all(
     secretsIn(configuration).map(async ({ path, place }) => {
       const outcome = await readSecret(place, process.env, readSecretFile);
-      const refused = outcome.kind === "refused" ? outcome.why : null;
-      return { use: { path, place, refused }, value: outcome.kind === "secret" ? outcome.value : null };
+      if (outcome.kind === "refused") return { use: { path, place, refused: outcome.why }, value: null };
+      const { value } = outcome;
+      const isNone = path === "cards.tokenKey" && parseTokenKey(value) === null;
+      const refused = isNone ? `not ${TOKEN_KEY_WORDS}` : null;
+      return { use: { path, place, refused }, value };
     }),
   );
 }

@@ -1,9 +1,11 @@
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Command } from "commander";
-import { ENVIRONMENT_FILE } from "../install/needs.ts";
+import type { Configuration } from "../../config/schema.ts";
+import { type Credential, ENVIRONMENT_FILE, sealedOf } from "../install/needs.ts";
 import { type Paper, papersOf, type Standing, standingOf, stepsOf } from "../install/papers.ts";
 import { Exit } from "./exit.ts";
+import { isThere, type KeyStanding, makeTokenKey, tokenKeyFile } from "./install-key.ts";
 import { needsOf, programOf } from "./install-site.ts";
 import { CONFIGURATION_OPTION, print, printJson, withSite } from "./terms.ts";
 
@@ -27,7 +29,8 @@ export function installCommand(): Command {
 function install(options: Options): Promise<void> {
   return withSite(options.config, async (configuration) => {
     const program = programOf(process.argv0, process.execPath, process.argv[1] ?? "");
-    const needs = needsOf(options.config, configuration, program);
+    const known = needsOf(options.config, configuration, program);
+    const needs = { ...known, credentials: await Promise.all(known.credentials.map(asItLies)) };
     const hidden = [needs.configFile, needs.dataDir, ...needs.paths].filter((path) =>
       /^\/(var\/)?tmp\//.test(path),
     );
@@ -46,15 +49,19 @@ function install(options: Options): Promise<void> {
     );
     const kept = found.filter(({ standing }) => standing === "foreign" || standing === "changed");
     if (kept.length > 0 && options.force !== true) throw new Exit(1, kept.map(keptWords).join("; "));
+    const keyFile = tokenKeyFile(configuration);
+    const key = keyFile === null ? null : { path: keyFile, was: await makeTokenKey(keyFile) };
     for (const { paper, standing } of found) if (standing !== "same") await put(paper);
     if (options.json === true)
       return printJson({
         ok: true,
         files: found.map(({ paper, standing }) => ({ path: paper.path, was: standing })),
+        tokenKey: key,
         next: steps,
       });
     for (const { paper, standing } of found)
       print(`${standing === "same" ? "as it was" : "written"}  ${paper.path}`);
+    print(keyWords(key, configuration));
     if (needs.variables.length > 0)
       print(
         `put ${needs.variables.map((name) => `${name}=…`).join(" and ")} into ${ENVIRONMENT_FILE}, mode 0600`,
@@ -63,6 +70,24 @@ function install(options: Options): Promise<void> {
     for (const step of steps) print(`  ${step}`);
   });
 }
+
+/** A secret whose file is not there and that lies there encrypted. */
+async function asItLies(credential: Credential): Promise<Credential> {
+  const { file } = credential;
+  return { ...credential, encrypted: !(await isThere(file)) && (await isThere(sealedOf(file))) };
+}
+
+function keyWords(key: { path: string; was: KeyStanding } | null, { cards, dataDir }: Configuration): string {
+  if (key !== null) return `${KEY_WORDS[key.was]}  ${key.path}`;
+  if (cards.tokenKey !== undefined) return "the token key comes from the environment";
+  return `the token key is made in ${dataDir}, beside the chip UIDs that it hides: better cards.tokenKey: { file: ./token.key }, and install again`;
+}
+
+const KEY_WORDS: Readonly<Record<KeyStanding, string>> = {
+  made: "made   ",
+  kept: "as it was",
+  encrypted: "encrypted, as it was",
+};
 
 function show(papers: readonly Paper[], isJson: boolean): void {
   if (isJson) return printJson({ ok: true, files: papers });

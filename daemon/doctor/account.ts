@@ -5,7 +5,8 @@
 import type { Machine, Seen } from "../../drivers/ports.ts";
 
 const ROOT = 0;
-const UNITS = "/etc/systemd/system";
+/** Where `grindvakt install` writes, and what goes after it: the package's own. */
+const UNITS = ["/etc/systemd/system", "/lib/systemd/system"] as const;
 const UNIT = /^grindvakt.*\.service$/;
 
 export interface Account {
@@ -13,7 +14,7 @@ export interface Account {
   name: string;
   /** Group numbers. */
   groups: ReadonlySet<number>;
-  /** Files that systemd hands to the service, whoever may read them. */
+  /** Files that systemd hands to the service, whoever may read them; encrypted ones under the names they have so. */
   handed: ReadonlySet<string>;
 }
 
@@ -26,7 +27,9 @@ export async function gatewayAccount(machine: Machine, dataDir: string): Promise
   const units = await unitsOf(machine);
   const given = new Set(valuesOf(units, "SupplementaryGroups").flatMap((names) => names.split(/\s+/)));
   const handed = new Set(
-    valuesOf(units, "LoadCredential").map((value) => value.replace(/^[^:]*:/, "").replaceAll("%%", "%")),
+    [...valuesOf(units, "LoadCredential"), ...valuesOf(units, "LoadCredentialEncrypted")].map((value) =>
+      value.replace(/^[^:]*:/, "").replaceAll("%%", "%"),
+    ),
   );
   for (const [group = "", , id, members = ""] of rowsOf(await machine.text("/etc/group"))) {
     if (given.has(group) || members.split(",").includes(name)) groups.add(Number(id));
@@ -36,9 +39,13 @@ export async function gatewayAccount(machine: Machine, dataDir: string): Promise
 
 /** What systemd adds when it starts the gateway: groups that are in no group file, and secrets. */
 async function unitsOf(machine: Machine): Promise<string> {
-  const names = (await machine.names(UNITS)).filter((name) => UNIT.test(name));
-  const texts = await Promise.all(names.map((name) => machine.text(`${UNITS}/${name}`)));
-  return texts.join("\n");
+  for (const dir of UNITS) {
+    const names = (await machine.names(dir)).filter((name) => UNIT.test(name));
+    if (names.length === 0) continue;
+    const texts = await Promise.all(names.map((name) => machine.text(`${dir}/${name}`)));
+    return texts.join("\n");
+  }
+  return "";
 }
 
 function valuesOf(units: string, key: string): string[] {

@@ -84,6 +84,8 @@ export async function lookAtSecret(machine: Machine, secret: SecretUse, account:
       ? ok(path, `${place.env} is set`)
       : warning(path, refused, "see that the service has it: EnvironmentFile= in its unit");
   }
+  if (account.handed.has(`${place.file}.cred`))
+    return ok(path, `${place.file}.cred, which only systemd can read, for the service`);
   if (refused !== null) return wrong(path, refused, "the gateway does not start until this is done");
   const seen = await machine.look(place.file);
   if (seen !== null && !account.handed.has(place.file) && !mayUse(account, seen, "read"))

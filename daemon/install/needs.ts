@@ -10,10 +10,16 @@ export type Need =
   /** Its device file. */
   | { kind: "gpio"; chip: string };
 
-/** A file that only root may read, and systemd hands to the service under a name. */
+/** A file that only root may read, and systemd hands to the service under a name. `encrypted`: what lies there is `sealedOf` the file. */
 export interface Credential {
   name: string;
   file: string;
+  encrypted?: boolean;
+}
+
+/** Where a secret lies that systemd-creds has encrypted, for this machine's TPM or key alone. */
+export function sealedOf(file: string): string {
+  return `${file}.cred`;
 }
 
 export interface Needs {

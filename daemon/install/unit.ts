@@ -2,7 +2,7 @@
  * The systemd unit: restarted for as long as it takes, watched by the work it does, its relays released whatever became of it, and shut
  * in with nothing but the devices that the configuration names. Directives: systemd.service(5), systemd.exec(5).
  */
-import { type Credential, ENVIRONMENT_FILE, type Need, type Needs, without } from "./needs.ts";
+import { type Credential, ENVIRONMENT_FILE, type Need, type Needs, sealedOf, without } from "./needs.ts";
 
 /** Longer than the gateway needs to see that a disk does not answer, which it outlives by itself. */
 const WATCHDOG_SECONDS = 30;
@@ -111,8 +111,9 @@ function stateOf(dataDir: string): string[] {
     : [`StateDirectory=${name}`, "StateDirectoryMode=0700"];
 }
 
-function credential({ name, file }: Credential): string {
-  return `LoadCredential=${name}:${file.replaceAll("%", "%%")}`;
+function credential({ name, file, encrypted = false }: Credential): string {
+  const path = (encrypted ? sealedOf(file) : file).replaceAll("%", "%%");
+  return `${encrypted ? "LoadCredentialEncrypted" : "LoadCredential"}=${name}:${path}`;
 }
 
 function isHome(path: string): boolean {

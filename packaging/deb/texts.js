@@ -6,7 +6,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { blacklistText, polkitText, udevText } from "../../dist/daemon/install/rules.js";
 import { unitText } from "../../dist/daemon/install/unit.js";
+import { credentialName } from "../../dist/drivers/secret-file.js";
 
+const TOKEN_KEY = "/etc/grindvakt/token.key";
 const PROGRAM = "/usr/lib/grindvakt/current";
 const needs = {
   gateway: "of this machine",
@@ -15,7 +17,7 @@ const needs = {
   account: "grindvakt",
   dataDir: "/var/lib/grindvakt",
   devices: null,
-  credentials: [],
+  credentials: [{ name: credentialName(TOKEN_KEY), file: TOKEN_KEY }],
   variables: ["what the configuration names as env"],
   paths: [],
 };

@@ -1,6 +1,6 @@
 /** The built program as a service manager has it: told when it decides, fed while it does, and its relays released whatever became of it. */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -172,6 +172,13 @@ describe("install", () => {
 
     const printed = await grindvakt(["install", "-c", file, "--print"]);
     const first = await installIn(etc, "-c", file);
+    const key = join(home, "token.key");
+    expect({ made: first.stdout.includes(`made     ${key}`), mode: (await stat(key)).mode & 0o777 }).toEqual({
+      made: true,
+      mode: 0o600,
+    });
+    const made = await readFile(key, "utf8");
+    expect(made).toMatch(/^[0-9a-f]{64}\n$/);
     expect(first.code, first.stderr).toBe(0);
     expect(first.stdout).toContain("systemctl enable --now grindvakt");
     const unit = join(etc, "systemd/system/grindvakt.service");
@@ -183,6 +190,7 @@ describe("install", () => {
 
     await writeFile(unit, written.replace("Restart=always", "Restart=no"));
     const refused = await installIn(etc, "-c", file);
+    expect(await readFile(key, "utf8")).toBe(made);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("has been changed since") });
     expect(await readFile(unit, "utf8")).toContain("Restart=no");
     expect((await installIn(etc, "-c", file, "--force")).code).toBe(0);

@@ -1,17 +1,17 @@
 /** What doctor says of a machine: each fault is written down as the kernel would show it, and must be found with its cure. */
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parseConfiguration } from "../../config/load.ts";
-import { devicesOf, secretsIn } from "../../daemon/commands/doctor-site.ts";
+import { devicesOf, readSecrets, secretsIn } from "../../daemon/commands/doctor-site.ts";
 import { gatewayAccount, mayUse } from "../../daemon/doctor/account.ts";
 import { lookAtClock } from "../../daemon/doctor/clock.ts";
 import { type DeviceUse, lookAtDevice, type Place } from "../../daemon/doctor/devices.ts";
 import { lookAtDisk } from "../../daemon/doctor/disk.ts";
 import type { Finding } from "../../daemon/doctor/finding.ts";
-import { lookAtDataDir, lookAtFile, lookAtSecret } from "../../daemon/doctor/permissions.ts";
+import { lookAtDataDir, lookAtFile, lookAtSecret, lookAtTokenKey } from "../../daemon/doctor/permissions.ts";
 import { lookAtGateway, lookAtList } from "../../daemon/doctor/running.ts";
 import { lookAtPcsc } from "../../daemon/doctor/usb.ts";
 import { slowAdapterOf } from "../../drivers/latency-timer.ts";
@@ -78,6 +78,39 @@ test("a secret that is root's is the gateway's to read where its unit hands it o
   };
   expect(await look("[Service]\n")).toBe("wrong");
   expect(await look("[Service]\nLoadCredential=password-1:/etc/grindvakt/pass%%word\n")).toBe("ok");
+  const encrypted = "[Service]\nLoadCredentialEncrypted=password-1:/etc/grindvakt/pass%%word.cred\n";
+  expect(await look(encrypted)).toBe("ok");
+});
+
+test("a key or a password that is open to more than the service is found, with the command that closes it", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "grindvakt-doctor-"));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  const names = ["feed", "mqtt", "console", "scbk", "token"];
+  for (const name of names) await writeFile(join(dir, name), "0".repeat(64), { mode: 0o600 });
+  const text = `
+gateway: { id: g, site: s }
+cards: { feed: "https://f/", root: ./r, username: a, password: { file: ./feed }, tokenKey: { file: ./token } }
+readers: [{ id: a, driver: osdp, port: /dev/ttyAMA0, address: 1, scbk: { file: ./scbk } }]
+accessPoints: [{ id: in, direction: entry, readers: [a] }]
+mqtt: { urls: ["mqtts://b"], username: a, password: { file: ./mqtt } }
+console: { password: { file: ./console } }
+`;
+  const types = { readers: READER_TYPES, relays: RELAY_TYPES, inputs: INPUT_TYPES };
+  const loaded = parseConfiguration(text, dir, types);
+  if (loaded.kind !== "loaded") throw new Error(JSON.stringify(loaded.faults));
+  const refusedOf = async () => (await readSecrets(loaded.configuration)).map(({ use }) => use.refused);
+  expect(await refusedOf()).toEqual([null, null, null, null, null]);
+  for (const mode of [0o604, 0o640, 0o620, 0o644]) {
+    for (const name of names) await chmod(join(dir, name), mode);
+    for (const refused of await refusedOf()) expect(refused).toMatch(/open to other users: chmod 600/);
+  }
+});
+
+test("a token key that lies beside what it hides is warned of", () => {
+  expect(lookAtTokenKey("/etc/grindvakt/token.key", "/var/lib/grindvakt")).toEqual([]);
+  expect(lookAtTokenKey(null, "/var/lib/grindvakt")).toEqual([]);
+  for (const file of [undefined, "/var/lib/grindvakt/keys/token.key"])
+    expect(lookAtTokenKey(file, "/var/lib/grindvakt")).toMatchObject([{ level: "warning" }]);
 });
 
 // ---------------------------------------------------------------- devices

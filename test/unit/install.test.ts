@@ -118,6 +118,13 @@ describe("the unit", () => {
     expect(valuesOf(unitText(bare), "EnvironmentFile")).toEqual([]);
   });
 
+  test("hands over what systemd-creds has encrypted as such", () => {
+    const credentials = [{ name: "token-key-1", file: "/etc/grindvakt/token.key", encrypted: true }];
+    const unit = unitText({ ...bare, credentials });
+    expect(valuesOf(unit, "LoadCredentialEncrypted")).toEqual(["token-key-1:/etc/grindvakt/token.key.cred"]);
+    expect(valuesOf(unit, "LoadCredential")).toEqual([]);
+  });
+
   test("owns its directory, wherever that is, and sees /home only where the configuration leads there", () => {
     expect(valuesOf(unitText(bare), "StateDirectory")).toEqual(["grindvakt"]);
     expect(valuesOf(unitText({ ...bare, dataDir: "/srv/gate 7" }), "ReadWritePaths")).toEqual([

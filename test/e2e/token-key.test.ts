@@ -1,0 +1,239 @@
+/** The key of the chip UIDs, on the built program: where it comes from, and what becomes of the gate without it. */
+import { randomBytes } from "node:crypto";
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { credentialName } from "../../drivers/secret-file.ts";
+import {
+  CARDS,
+  type Configuration,
+  type Daemon,
+  grindvakt,
+  makeFeedDir,
+  makeSite,
+  type Site,
+  TOKEN_KEY,
+  until,
+} from "./site.ts";
+
+const CHIP = "04A1B2C3D4E5F6";
+const STRANGER = "04FFEEDDCCBBAA";
+
+let feed: Awaited<ReturnType<typeof makeFeedDir>>;
+beforeAll(async () => {
+  feed = await makeFeedDir();
+});
+afterAll(() => feed.dispose());
+
+async function chipSite(configure: (configuration: Configuration) => void = () => undefined): Promise<Site> {
+  const site = await makeSite(feed.dir, "none", (configuration) => {
+    configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
+    configure(configuration);
+  });
+  onTestFinished(() => site.dispose());
+  return site;
+}
+
+async function change(site: Site, configure: (configuration: Configuration) => void): Promise<void> {
+  const configuration = parse(await readFile(site.file, "utf8")) as Configuration;
+  configure(configuration);
+  await writeFile(site.file, stringify(configuration));
+}
+
+async function withList(site: Site): Promise<Daemon> {
+  const daemon = await site.run();
+  await daemon.become("a list is in force", ({ list }) => list.revision !== null);
+  return daemon;
+}
+
+/** Takes the feed away, or brings it back. */
+const setFeed = (site: Site, isThere: boolean) =>
+  isThere
+    ? rename(join(site.dir, "feed.away"), join(site.dir, "feed"))
+    : rename(join(site.dir, "feed"), join(site.dir, "feed.away"));
+
+/** What the gate says to a chip, by the journal's last tap. */
+async function tapped(site: Site, daemon: Daemon, uid = CHIP) {
+  const before = (await site.journal()).length;
+  await daemon.post("/api/taps", { reader: "north-in-1", credential: `uid:${uid}` });
+  return until("the tap is written down", async () => {
+    const line = (await site.journal()).slice(before).find(({ type }) => type === "grindvakt.tap.v1");
+    return line === undefined ? null : line.data;
+  });
+}
+
+async function indexFiles(site: Site): Promise<string[]> {
+  const names = await readdir(join(site.dir, "data", "cards"));
+  return names.filter((name) => name.endsWith(".bin")).map((name) => join(site.dir, "data", "cards", name));
+}
+
+async function everyFile(dir: string): Promise<Buffer[]> {
+  const names = await readdir(dir, { recursive: true, withFileTypes: true });
+  return Promise.all(
+    names.filter((one) => one.isFile()).map((one) => readFile(join(one.parentPath, one.name))),
+  );
+}
+
+describe("with the key outside dataDir", () => {
+  test("no file under dataDir holds a chip UID, nor the key, however the chips were met", async () => {
+    const site = await chipSite();
+    const daemon = await withList(site);
+    expect(await tapped(site, daemon)).toMatchObject({ granted: true, card: CARDS.granted });
+    expect(await tapped(site, daemon, STRANGER)).toMatchObject({ granted: false, reason: "unknown" });
+    expect((await site.command("lookup", `uid:${CHIP}`)).stdout).toContain("granted");
+    await daemon.end();
+    const files = await everyFile(join(site.dir, "data"));
+    expect(files.length).toBeGreaterThan(5);
+    for (const uid of [CHIP, STRANGER, "1A2B3C4D"]) {
+      const bytes = Buffer.from(uid, "hex");
+      for (const form of [uid, uid.toLowerCase(), bytes, Buffer.from(bytes).reverse()])
+        for (const file of files) expect(file.includes(form), `${form}`).toBe(false);
+    }
+    for (const file of files) {
+      expect(file.includes(TOKEN_KEY)).toBe(false);
+      expect(file.includes(Buffer.from(TOKEN_KEY, "hex"))).toBe(false);
+    }
+  });
+
+  test("a stopped gate answers a lookup, and nothing of its index is changed by that", async () => {
+    const site = await chipSite();
+    await (await withList(site)).end();
+    const before = await Promise.all((await indexFiles(site)).map((path) => stat(path)));
+    const answer = await site.command("lookup", `uid:${CHIP}`, "--json");
+    expect(JSON.parse(answer.stdout)).toMatchObject({ card: CARDS.granted, granted: true });
+    const after = await Promise.all((await indexFiles(site)).map((path) => stat(path)));
+    expect(after.map(({ ino }) => ino)).toEqual(before.map(({ ino }) => ino));
+  });
+
+  test("the service has it from systemd, though the file is open to nobody", async () => {
+    const site = await chipSite();
+    const handed = join(site.dir, "handed");
+    await mkdir(handed);
+    await rename(join(site.dir, "token.key"), join(handed, credentialName(join(site.dir, "token.key"))));
+    const daemon = await (await site.run({ CREDENTIALS_DIRECTORY: handed })).healthy();
+    expect(await tapped(site, daemon)).toMatchObject({ granted: true });
+  });
+
+  test.each([
+    ["is not there", (path: string) => rm(path), /token\.key is not there: write the secret into it/],
+    [
+      "is cut short",
+      (path: string) => writeFile(path, TOKEN_KEY.slice(1)),
+      /not 64 hexadecimal digits on one line/,
+    ],
+    [
+      "is no key",
+      (path: string) => writeFile(path, "correct horse battery staple"),
+      /not 64 hexadecimal digits/,
+    ],
+    ["is empty", (path: string) => writeFile(path, ""), /is empty/],
+    ["is open to others", (path: string) => chmod(path, 0o644), /open to other users: chmod 600/],
+  ])("run refuses to start where it %s, in one line that shows nothing of it", async (_, spoil, words) => {
+    const site = await chipSite();
+    await spoil(join(site.dir, "token.key"));
+    const { code, stdout, stderr } = await grindvakt(["run", "-c", site.file]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/^grindvakt: cards\.tokenKey: [^\n]+\n$/);
+    expect(stderr).toMatch(words);
+    for (const part of [TOKEN_KEY.slice(0, 16), "battery"]) expect(stderr).not.toContain(part);
+    expect((await site.command("doctor")).stdout).toMatch(/wrong +cards\.tokenKey/);
+  });
+});
+
+describe("with another key than the index was sealed with", () => {
+  test("an offline gate says so and lets nobody in by mistake; the feed makes it whole", async () => {
+    const site = await chipSite();
+    await (await withList(site)).end();
+    await setFeed(site, false);
+    await writeFile(join(site.dir, "token.key"), randomBytes(32).toString("hex"));
+    const daemon = await site.run();
+    await daemon.said("sealed with another token key than cards.tokenKey; it is built again from the feed");
+    expect(await tapped(site, daemon)).toMatchObject({ granted: false, reason: "list-missing" });
+    await setFeed(site, true);
+    await daemon.become("a list is in force", ({ list }) => list.revision !== null);
+    expect(await tapped(site, daemon)).toMatchObject({ granted: true, card: CARDS.granted });
+    expect(await tapped(site, daemon, STRANGER)).toMatchObject({ granted: false, reason: "unknown" });
+  });
+
+  test("a gate whose key is exchanged while it runs goes on with the one it has", async () => {
+    const site = await chipSite();
+    const daemon = await withList(site);
+    await writeFile(join(site.dir, "token.key"), randomBytes(32).toString("hex"));
+    await site.command("feed", "set", "feed", CARDS.granted, "blocked");
+    await daemon.become("list 2", ({ list }) => list.revision === 2);
+    expect(await tapped(site, daemon)).toMatchObject({ granted: false, reason: "blocked" });
+    await daemon.end();
+    const again = await site.run();
+    await again.said("sealed with another token key");
+    await again.become("list 2", ({ list }) => list.revision === 2);
+    expect(await tapped(site, again)).toMatchObject({ granted: false, reason: "blocked" });
+  });
+
+  test("the index of another gateway is none, and its tokens have other names", async () => {
+    const [one, other] = [await chipSite(), await chipSite()];
+    await writeFile(join(other.dir, "token.key"), randomBytes(32).toString("hex"));
+    const hashes: unknown[] = [];
+    for (const site of [one, other]) {
+      const daemon = await withList(site);
+      hashes.push((await tapped(site, daemon)).credential.hash);
+      await daemon.end();
+    }
+    expect(hashes[0]).not.toEqual(hashes[1]);
+    await rm(join(one.dir, "data", "cards"), { recursive: true });
+    await cp(join(other.dir, "data", "cards"), join(one.dir, "data", "cards"), { recursive: true });
+    await setFeed(one, false);
+    const daemon = await one.run();
+    await daemon.said("sealed with another token key");
+    expect(await tapped(one, daemon)).toMatchObject({ granted: false, reason: "list-missing" });
+  });
+});
+
+describe("without a key outside dataDir", () => {
+  test("run and doctor say so, and from the day there is one, offline too, the one inside goes", async () => {
+    const site = await chipSite(({ cards }) => {
+      delete cards.tokenKey;
+    });
+    const inside = join(site.dir, "data", "token.key");
+    const first = await withList(site);
+    await first.said("whoever takes dataDir can read the chip UIDs in it");
+    expect(await tapped(site, first)).toMatchObject({ granted: true });
+    expect((await site.command("doctor")).stdout).toMatch(/warning +cards\.tokenKey: not set/);
+    await first.end();
+    expect((await stat(inside)).mode & 0o777).toBe(0o600);
+    const sealedBefore = (await readFile((await indexFiles(site))[0]!)).subarray(32, 40);
+
+    await setFeed(site, false);
+    await change(site, ({ cards }) => {
+      cards.tokenKey = { file: "./token.key" };
+    });
+    const second = await site.run();
+    await second.said("the token key in dataDir is needed no more");
+    expect(await tapped(site, second)).toMatchObject({ granted: true, card: CARDS.granted });
+    expect((await readdir(join(site.dir, "data"))).includes("token.key")).toBe(false);
+    const files = await indexFiles(site);
+    expect(files).toHaveLength(1);
+    expect((await readFile(files[0]!)).subarray(32, 40)).not.toEqual(sealedBefore);
+    await second.end();
+    expect((await site.command("doctor")).stdout).not.toMatch(/warning +cards\.tokenKey/);
+    expect(await tapped(site, await withList(site))).toMatchObject({ granted: true });
+  });
+
+  test("killed at any moment of moving to the other key, it starts and decides", async () => {
+    const site = await chipSite(({ cards }) => {
+      delete cards.tokenKey;
+    });
+    await (await withList(site)).end();
+    await setFeed(site, false);
+    await change(site, ({ cards }) => {
+      cards.tokenKey = { file: "./token.key" };
+    });
+    for (const word of ["card list in force", "grindvakt runs", "needed no more"]) {
+      const daemon = await site.run().catch(() => null);
+      await daemon?.said(word).catch(() => undefined);
+      await daemon?.end("SIGKILL");
+    }
+    const daemon = await withList(site);
+    expect(await tapped(site, daemon)).toMatchObject({ granted: true, card: CARDS.granted });
+  });
+});
