@@ -23,11 +23,13 @@ const BACKOFF_MIN_MS = 1_000;
 const BACKOFF_MAX_MS = 60_000;
 /** Events that are not on disk, kept for sending, at about 1 KiB each. The oldest go first. */
 const VOLATILE_EVENTS_MAX = 20_000;
+/** Of what is behind so many are read and sent in one turn of the loop, some 1 ms, so that a card waits no longer to be read. */
+const SLICE_EVENTS = 16;
 /**
- * A backlog that is sent as fast as a broker takes it keeps the loop busy for milliseconds on end. It gives way to a tap on its way
- * to the disk, but not longer than this at a time: a disk may never answer.
+ * What is behind also gives way to a tap on its way to the disk, but not longer than this at a time: a disk may never answer.
  */
 const GIVE_WAY_MS = 50;
+const GIVE_WAY_LOOK_MS = 1;
 
 /** What the outbox asks of the journal. */
 export interface OutboxSource {
@@ -78,7 +80,8 @@ export class Outbox {
   /** Set from a refusal until something is taken again; meanwhile one event goes at a time. */
   #refusal: { why: string; backoffMs: number } | null = null;
   #backoff: Timer | null = null;
-  #giveWay: Timer | null = null;
+  #slice: Timer | null = null;
+  #lastSliceMs = 0;
 
   /** `changed`: the state may have changed. */
   constructor(settings: { cursorPath: string; sender: Sender }, world: OutboxWorld, changed: () => void) {
@@ -156,7 +159,7 @@ export class Outbox {
     this.#isStopped = true;
     this.disconnected();
     this.#backoff?.cancel();
-    this.#giveWay?.cancel();
+    this.#slice?.cancel();
     await this.#cursor.stop();
   }
 
@@ -172,30 +175,39 @@ export class Outbox {
   }
 
   #pump(): void {
-    const { headSeq, isWriting } = this.#source ?? { headSeq: 0, isWriting: false };
-    const isBacklog = headSeq - this.#nextSeq >= WINDOW_EVENTS_MAX || this.#resend !== null;
-    if (isBacklog && isWriting) this.#giveWay ??= this.#world.clock.after(GIVE_WAY_MS, () => this.#sendOn());
-    else this.#sendOn();
+    const unsent = (this.#source?.headSeq ?? 0) - this.#cursor.seq;
+    if (unsent <= SLICE_EVENTS && this.#resend === null) this.#sendOn(WINDOW_EVENTS_MAX);
+    else this.#sliceIn(0);
   }
 
-  #sendOn(): void {
-    this.#giveWay?.cancel();
-    this.#giveWay = null;
-    if (this.#session === null || this.#source === null || this.#backoff !== null) return;
+  #sliceIn(delayMs: number): void {
+    this.#slice ??= this.#world.clock.after(delayMs, () => {
+      this.#slice = null;
+      const nowMs = this.#world.clock.monotonicMs();
+      const givesWay = this.#source?.isWriting === true && nowMs - this.#lastSliceMs < GIVE_WAY_MS;
+      if (givesWay) return this.#sliceIn(GIVE_WAY_LOOK_MS);
+      this.#lastSliceMs = nowMs;
+      if (this.#sendOn(SLICE_EVENTS) === 0) this.#pump();
+    });
+  }
+
+  /** At most `countMax` events; how many more it might have been. */
+  #sendOn(countMax: number): number {
+    if (this.#session === null || this.#source === null || this.#backoff !== null) return countMax;
     const windowMax =
       this.#refusal === null
         ? Math.min(WINDOW_EVENTS_MAX, Math.max(1, this.#session.receiveMaximum - STATE_MESSAGES))
         : 1;
-    while (this.#unanswered < windowMax && this.#inFlight.length < WINDOW_EVENTS_MAX) {
+    let left = countMax;
+    for (; left > 0 && this.#unanswered < windowMax && this.#inFlight.length < WINDOW_EVENTS_MAX; left -= 1) {
       const entry = this.#ready.shift();
-      if (entry === undefined) {
-        this.#refill(this.#source);
-        break;
-      }
+      if (entry === undefined) break;
       this.#sendEntry(entry);
     }
+    if (this.#ready.length === 0) this.#refill(this.#source);
     const isLiveSent = this.#ready.length === 0 && !this.#reading && this.#nextSeq > this.#source.headSeq;
-    while (isLiveSent && this.#unanswered < windowMax && this.#sendAgain());
+    for (; isLiveSent && left > 0 && this.#unanswered < windowMax && this.#sendAgain(); left -= 1);
+    return left;
   }
 
   /** Whether there was anything. */
@@ -268,7 +280,7 @@ export class Outbox {
     if (this.#nextSeq > source.headSeq) return this.#sendVolatile();
     const round = this.#round;
     this.#reading = true;
-    source.entriesFrom(this.#nextSeq, WINDOW_EVENTS_MAX).then(
+    source.entriesFrom(this.#nextSeq, SLICE_EVENTS).then(
       (batch) => {
         this.#reading = false;
         if (round === this.#round) this.#take(batch);

@@ -11,11 +11,11 @@ import {
   type Now,
   type Person,
   type Presence,
-  type PresenceCount,
   REMEMBERED_MS,
   type Step,
 } from "./presence.ts";
 import { replayJournal } from "./presence-replay.ts";
+import type { PresenceCount } from "./presence-tally.ts";
 import type { Scribe } from "./scribe.ts";
 import { readInstant } from "./site-until.ts";
 import type { Slices } from "./slices.ts";
@@ -24,9 +24,6 @@ import { isOneLine, wordsOf } from "./words.ts";
 const MINUTE_MS = 60_000;
 /** Where the access point says nothing, or is not known any more: as the configuration has it by default. */
 const RESET_MINUTES = 720;
-
-/** Within it somebody who forgot to tap out becomes overdue in the count, where nobody comes or goes. */
-const RECOUNT_MS = 10_000;
 
 const EVENTS = { entered: "entry", left: "exit" } as const satisfies Record<string, Direction>;
 export type HandEvent = keyof typeof EVENTS;
@@ -104,7 +101,6 @@ export class PresenceDesk {
   readonly #changed: () => void;
   readonly #resetMs: ReadonlyMap<string, number>;
   #isComplete = false;
-  #counted: { count: PresenceCount; changes: number; atMs: number } | null = null;
   #reading: Promise<void> | null = null;
   #isStopped = false;
 
@@ -146,14 +142,8 @@ export class PresenceDesk {
   }
 
   get status(): PresenceStatus {
-    const now = this.#now();
-    const { changes } = this.#presence;
-    // Asked with every state; the whole count takes as long as the roll call.
-    if (this.#counted?.changes !== changes || now.monotonicMs - this.#counted.atMs >= RECOUNT_MS) {
-      const count = this.#presence.count(now, (step, agoMs) => agoMs >= this.#resetMsOf(step));
-      this.#counted = { count, changes, atMs: now.monotonicMs };
-    }
-    return { ...this.#counted.count, complete: this.#isComplete };
+    const count = this.#presence.count(this.#now(), (step, agoMs) => agoMs >= this.#resetMsOf(step));
+    return { ...count, complete: this.#isComplete };
   }
 
   /** `olderMs`: who came in longer ago is apart; null: by the access point's `resetMinutes`. */

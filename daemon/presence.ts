@@ -5,6 +5,7 @@
 import type { Stamp } from "../drivers/driver.ts";
 import type { Who } from "../sync/site-change.ts";
 import type { Whereabouts } from "./decide.ts";
+import { type PresenceCount, PresenceTally } from "./presence-tally.ts";
 import type { Slices } from "./slices.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -58,21 +59,10 @@ export interface Person {
   overdue: boolean;
 }
 
-export interface PresenceCount {
-  /** Came in and have not left; those overdue apart. */
-  onSite: number;
-  overdue: number;
-}
-
 export class Presence {
   /** By card, its last passage; the longest unseen first. */
   #last = new Map<string, Step>();
-  #changes = 0;
-
-  /** How often who is on site has changed. */
-  get changes(): number {
-    return this.#changes;
-  }
+  readonly #tally = new PresenceTally();
 
   passed(passing: Passing): Step {
     const { card } = passing;
@@ -88,7 +78,7 @@ export class Presence {
   /** Nobody went through. */
   takeBack(step: Step): void {
     step.isTakenBack = true;
-    this.#changes += 1;
+    this.#tally.changed(step.card);
   }
 
   /** `unknown` once `resetMs` have passed, and where nobody can say how long ago it was. */
@@ -114,23 +104,26 @@ export class Presence {
     return people;
   }
 
+  /** Of a site beyond `LOOKED_AT_MAX` cards it may be some looks behind. */
   count(now: Now, isOverdue: (step: Step, agoMs: number) => boolean): PresenceCount {
-    let [onSite, overdue] = [0, 0];
-    for (const [card, last] of this.#last) {
-      if (ageOf(last, now) >= REMEMBERED_MS) this.#last.delete(card);
-      const step = insideOf(last, now);
-      if (step === null) continue;
-      if (isOverdue(step, ageOf(step, now))) overdue += 1;
-      else onSite += 1;
-    }
-    return { onSite, overdue };
+    return this.#tally.look(
+      () => this.#last.keys(),
+      (card) => {
+        const last = this.#last.get(card);
+        if (last === undefined) return null;
+        if (ageOf(last, now) >= REMEMBERED_MS) this.#last.delete(card);
+        const step = insideOf(last, now);
+        if (step === null) return null;
+        return isOverdue(step, ageOf(step, now)) ? "overdue" : "onSite";
+      },
+    );
   }
 
   /** Puts what was before this run, as the journal has it, under what this run has seen. */
   restore(earlier: Presence): void {
     const seen = this.#last;
     this.#last = earlier.#last;
-    this.#changes += 1;
+    for (const card of this.#last.keys()) this.#tally.changed(card);
     for (const step of seen.values()) {
       const first = firstOfThisRun(step);
       if (first === null) continue;
@@ -140,11 +133,14 @@ export class Presence {
   }
 
   #put(step: Step): void {
-    this.#changes += 1;
     this.#last.delete(step.card);
     this.#last.set(step.card, step);
-    if (this.#last.size > CARDS_MAX)
-      for (const longest of this.#last.keys()) return void this.#last.delete(longest);
+    this.#tally.changed(step.card);
+    if (this.#last.size <= CARDS_MAX) return;
+    for (const longest of this.#last.keys()) {
+      this.#last.delete(longest);
+      return this.#tally.changed(longest);
+    }
   }
 }
 

@@ -62,6 +62,7 @@ export function createSystemClock(sources: TrustSources = systemTrustSources): S
   const monotonicMs = () => performance.now();
   const deadlines = new Deadlines();
   let alarm: NodeJS.Timeout | undefined;
+  let next: NodeJS.Immediate | undefined;
   let trusted = false;
   let poll: NodeJS.Timeout | undefined;
   let askedMs = Number.NEGATIVE_INFINITY;
@@ -70,10 +71,13 @@ export function createSystemClock(sources: TrustSources = systemTrustSources): S
   // early; and it orders timers of different delays only roughly. Hence our own queue and one alarm for its head.
   function arm(): void {
     clearTimeout(alarm);
+    clearImmediate(next);
     const nextMs = deadlines.nextMs;
     if (nextMs === null) return;
     const waitMs = Math.ceil(nextMs - monotonicMs());
-    alarm = setTimeout(fireDue, Math.min(Math.max(waitMs, 0), TIMEOUT_MAX_MS));
+    // What is due goes on in the next turn of the loop: a timeout is never shorter than 1 ms, and sleeping costs a busy machine more.
+    if (waitMs <= 0) next = setImmediate(fireDue);
+    else alarm = setTimeout(fireDue, Math.min(waitMs, TIMEOUT_MAX_MS));
   }
 
   function fireDue(): void {

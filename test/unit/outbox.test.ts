@@ -165,8 +165,8 @@ describe("what is in the journal", () => {
     await desk.clock.advance(2_000);
     expect(desk.published.length).toBe(100_000);
     expect(desk.cursor()).toBe(100_000);
-    expect(desk.source.reads.length).toBeLessThanOrEqual(100_000 / 128 + 2);
-    expect(Math.max(...desk.source.reads.map(({ countMax }) => countMax))).toBeLessThanOrEqual(128);
+    expect(desk.source.reads.length).toBeLessThanOrEqual(100_000 / 16 + 2);
+    expect(Math.max(...desk.source.reads.map(({ countMax }) => countMax))).toBeLessThanOrEqual(16);
     await desk.outbox.stop();
   });
 
