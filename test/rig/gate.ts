@@ -35,8 +35,14 @@ export interface Gate {
   run(heard?: readonly Heard[]): Promise<Daemon>;
 }
 
-/** Sets it all up, for as long as the test runs. `configure` has the last word; nothing is started yet. */
-export async function setGate(configure: (configuration: Configuration) => void): Promise<Gate> {
+/**
+ * Sets it all up, for as long as the test runs. `configure` has the last word; nothing is started yet. `wire`: gives the port of ours by
+ * which the gateway is to reach the broker.
+ */
+export async function setGate(
+  configure: (configuration: Configuration) => void,
+  wire: (brokerPort: number) => Promise<number> = async (brokerPort) => brokerPort,
+): Promise<Gate> {
   const machine = guest();
   // Whatever the helpers write lies where both sides see it.
   process.env.TMPDIR = machine.place.shared;
@@ -46,7 +52,7 @@ export async function setGate(configure: (configuration: Configuration) => void)
   onTestFinished(() => ear.stop());
   const feed = await makeFeedDir();
   onTestFinished(() => feed.dispose());
-  const port = await machine.lead(broker.port);
+  const port = await machine.lead(await wire(broker.port));
   const dataDir = `/var/lib/grindvakt-${port}`;
   const site = await makeSite(feed.dir, "/dev/null", (configuration) => {
     configuration.mqtt = { urls: [`mqtt://127.0.0.1:${port}`] };

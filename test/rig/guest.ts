@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { freePort } from "../peers/mosquitto.ts";
 import { Qmp } from "./qmp.ts";
 
 /** Where a machine is; plain values, to be handed from process to process. */
@@ -107,6 +108,17 @@ export class Guest {
     const given = /^\d+$/.exec(said.trim());
     if (given === null) throw new Error(`the guest gave no port: ${said}`);
     return Number(given[0]);
+  }
+
+  /** Has a port of ours lead to one of the guest's loopback. Gives ours. */
+  async reach(guestPort: number): Promise<number> {
+    const port = await freePort();
+    const way = `127.0.0.1:${port}:127.0.0.1:${guestPort}`;
+    const ssh = spawn("ssh", this.#ssh(["-O", "forward", "-L", way]), { stdio: "ignore" });
+    const [code] = await once(ssh, "exit");
+    if (code !== 0)
+      throw new Error(`port ${guestPort} of the guest cannot be reached: ssh ended with ${code}`);
+    return port;
   }
 
   /** The words of an ssh command; of two values for an option ssh takes the first. */

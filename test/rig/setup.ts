@@ -9,6 +9,7 @@ declare module "vitest" {
     place: Place;
     short: boolean;
     cuts: number;
+    minutes: number;
   }
 }
 
@@ -22,5 +23,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("place", machine.place);
   project.provide("short", process.env.RIG_SHORT === "1");
   project.provide("cuts", Number(process.env.RIG_CUTS ?? 200));
+  project.provide("minutes", Number(process.env.RIG_MINUTES ?? 60));
   return machine.dispose;
 }
