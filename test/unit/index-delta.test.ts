@@ -144,7 +144,7 @@ describe("deltas", () => {
       { after: 1, by: 5 },
     ]);
     const merged = { after: null, by: 5 };
-    expect(sincesOf([mergeLayers(layers, [], true)])).toEqual([merged, merged, merged]);
+    expect(sincesOf([mergeLayers(layers, [], true, SEAL)])).toEqual([merged, merged, merged]);
   });
 
   it("come to what the whole lists come to, whatever they say, and however they are merged", () => {
