@@ -210,7 +210,11 @@ test("somebody who comes in meanwhile is on the roll call, and what is refused i
   await page.fill("#hand-card", "inget kort");
   await page.fill("#hand-why", "test");
   await page.click("button[value=leave]");
-  await expect.poll(() => page.innerText("main .notice")).toContain("no card number");
+  await expect.poll(() => page.innerText("main .notice")).toContain("Det är inget kortnummer.");
+  await page.fill("#hand-card", card);
+  await page.fill("#hand-when", "2099-01-01T00:00");
+  await page.click("button[value=leave]");
+  await expect.poll(() => page.innerText("main .notice")).toContain("has not come yet");
 });
 
 test("the roll call on paper says whose, when, how many and each card with its gate, and has no buttons", async () => {

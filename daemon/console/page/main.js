@@ -1,6 +1,7 @@
 /** The page: which view is shown, what people do in it, and bringing it up to date. */
 import { dialogOf } from "./dialogs.js";
 import { h, morph } from "./dom.js";
+import { cardOf, fieldsOf, instantOf, numberOf } from "./forms.js";
 import { icon } from "./parts.js";
 import {
   ask,
@@ -26,16 +27,19 @@ const NAV = ["now", "cards", "readers", "site", "presence"];
 /** How old what is shown grows is seen in words. */
 const TICK_MS = 5_000;
 
-const app = document.getElementById("app");
-const voice = document.getElementById("voice");
+const app = /** @type {HTMLElement} */ (document.getElementById("app"));
+const voice = /** @type {HTMLElement} */ (document.getElementById("voice"));
 /** Long enough to be read; what went wrong stays. */
 const NOTICE_MS = 12_000;
 
-/** What came of the last thing that was done. */
+/** @type {{ mood: string, text: string, atMs: number } | null} What came of the last thing that was done. */
 let notice = null;
+/** @type {Record<string, string> | null} */
 let dialog = null;
 let isPlanned = false;
+/** @type {string | null} */
 let spokenTap = null;
+/** @type {string | null} */
 let spokenVerdict = null;
 
 // ---------------------------------------------------------------- where we are
@@ -57,7 +61,12 @@ function arrive() {
   render();
   scrollTo(0, 0);
   // Whoever hears the page is told where they came to.
-  document.querySelector("main h1")?.focus({ preventScroll: true });
+  headline()?.focus({ preventScroll: true });
+}
+
+/** @returns {HTMLElement | null} */
+function headline() {
+  return document.querySelector("main h1");
 }
 
 /** As another visitor, who is shown other things. */
@@ -113,7 +122,8 @@ function render() {
       dialogOf(dialog),
     ),
   );
-  if (dialog !== null && !app.querySelector("dialog").open) app.querySelector("dialog").showModal();
+  const shown = app.querySelector("dialog");
+  if (dialog !== null && shown?.open === false) shown.showModal();
   if (state.status === null) return;
   const { title } = verdictOf();
   document.title = `${title} · ${state.status.gateway}`;
@@ -209,7 +219,7 @@ function closeDialog() {
 
 // ---------------------------------------------------------------- what people do
 
-/** What is clicked says in `data-do` what it does. */
+/** @type {Record<string, (data: DOMStringMap) => unknown>} What is clicked says in `data-do` what it does. */
 const DOINGS = {
   language() {
     state.language = state.language === "sv" ? "en" : "sv";
@@ -221,7 +231,7 @@ const DOINGS = {
   open: ({ gate }) => openDialog({ kind: "open", gate, fault: null }),
   left: ({ card }) => openDialog({ kind: "left", card, fault: null }),
   close: closeDialog,
-  skip: () => document.querySelector("main h1")?.focus(),
+  skip: () => headline()?.focus(),
   async print() {
     await readPresence();
     printed();
@@ -243,10 +253,10 @@ const DOINGS = {
   site: ({ what, card }) => changeSite({ card, do: what }),
 };
 
-/** What a form does once it is sent; `from`: the button that sent it. */
+/** @type {Record<string, (form: HTMLFormElement, from: any) => unknown>} `from`: the button that sent it. */
 const SUBMITS = {
   "look-up": (form) => {
-    location.hash = `#/card/${encodeURIComponent(new FormData(form).get("asked").trim())}`;
+    location.hash = `#/card/${encodeURIComponent(fieldsOf(form).asked ?? "")}`;
   },
   search: (form) => {
     search.query = queryOf(form);
@@ -254,27 +264,22 @@ const SUBMITS = {
   },
   "test-tap": (form) =>
     did(async () => {
-      await ask("/api/taps", "POST", Object.fromEntries(new FormData(form)));
+      await ask("/api/taps", "POST", fieldsOf(form));
       return words().presented;
     }),
   identify: (form) => {
     const { reader } = form.dataset;
     if (hunt.reader === reader && hunt.source !== null) stopHunt();
-    else startHunt(reader, wantedOf(new FormData(form).get("wanted")));
+    else startHunt(reader, numberOf(fieldsOf(form).wanted ?? ""));
     changed();
   },
   "site-block": async (form, from) => {
-    const fields = [...new FormData(form)].filter(([, value]) => value !== "");
-    if (await changeSite({ ...Object.fromEntries(fields), do: from?.value ?? "block" })) form.reset();
+    if (await changeSite({ ...fieldsOf(form), do: from?.value ?? "block" })) form.reset();
   },
   "sign-in": (form) => confirm(form, ({ name, password }) => signIn(name, password).then(arriveAnew)),
   open: (form) =>
-    confirm(form, async ({ why }) => {
-      const { gate } = dialog;
-      const { pulse } = await ask("/api/openings", "POST", {
-        accessPoint: gate,
-        ...(why === "" ? {} : { why }),
-      });
+    confirm(form, async (fields) => {
+      const { pulse } = await ask("/api/openings", "POST", { ...fields, accessPoint: dialog?.gate });
       say("good", pulse === "running" ? words().openRunning : words().opened);
     }),
   "by-hand": async (form, from) => {
@@ -283,15 +288,18 @@ const SUBMITS = {
   },
   left: (form) =>
     confirm(form, async () => {
-      say("good", await sayByHand(form, { do: "leave", card: dialog.card }));
+      say("good", await sayByHand(form, { do: "leave", card: dialog?.card }));
     }),
 };
 
-/** Says of a card what its taps did not; the words for it. A time is by the browser's own clock. */
+/** Says of a card what its taps did not; the words for it. */
 async function sayByHand(form, more) {
-  const fields = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
-  if (fields.when !== undefined) fields.when = new Date(fields.when).toISOString();
-  const { word } = await ask("/api/presence", "POST", { ...fields, ...more });
+  const { when, ...fields } = { ...fieldsOf(form), ...more };
+  const { word } = await ask("/api/presence", "POST", {
+    ...fields,
+    card: cardOf(fields.card),
+    ...(when === undefined ? {} : { when: instantOf(when) }),
+  });
   await readPresence();
   return word.isDurable ? words().saidByHand(word) : words().saidOnly(word);
 }
@@ -310,7 +318,7 @@ function openDialog(wanted) {
 /** In an open dialog: closes it when `act` comes through, else says why not. */
 async function confirm(form, act) {
   try {
-    await act(Object.fromEntries(new FormData(form)));
+    await act(fieldsOf(form));
     form.reset();
     closeDialog();
   } catch (error) {
@@ -339,29 +347,24 @@ async function did(act) {
 
 function changeSite(request) {
   return did(async () => {
-    await ask("/api/site-blocks", "POST", request);
+    await ask("/api/site-blocks", "POST", { ...request, card: cardOf(request.card) });
     await readSiteList();
     return words().done;
   });
 }
 
-/** A number as the list writes it. */
-function wantedOf(text) {
-  const [, issuer, front, back] =
-    /^([A-Z]{2})(\d{4})(\d{6})$/.exec(text.toUpperCase().replace(/[^A-Z0-9]/g, "")) ?? [];
-  return issuer === undefined ? null : `${issuer}-${front}-${back}`;
-}
-
 addEventListener("click", (event) => {
-  const target = event.target.closest("[data-do]");
-  if (target === null) return;
+  /** @type {HTMLElement | null | undefined} */
+  const target = event.target instanceof Element ? event.target.closest("[data-do]") : null;
+  if (!target) return;
   // A link that is also done something with goes nowhere by itself.
   if (target.tagName === "A") event.preventDefault();
-  void DOINGS[target.dataset.do]?.(target.dataset);
+  void DOINGS[target.dataset.do ?? ""]?.(target.dataset);
 });
 addEventListener("submit", (event) => {
   event.preventDefault();
-  void SUBMITS[event.target.dataset.submit]?.(event.target, event.submitter);
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  void SUBMITS[form.dataset.submit ?? ""]?.(form, event.submitter);
 });
 // Escape closes a dialog by itself.
 addEventListener(

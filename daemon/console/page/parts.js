@@ -88,6 +88,7 @@ export function tapList(taps, isLinked = true) {
   );
 }
 
+/** @param {string | null} [hint] */
 export function field(label, input, hint = null) {
   const id = input.id;
   if (hint !== null) input.setAttribute("aria-describedby", `${id}-hint`);

@@ -9,16 +9,23 @@ const HISTORY_MS = 60_000;
 const SOON_MS = 1_000;
 const HISTORY_SOON_MS = 3_000;
 
-/** `taps`: newest first; those told live have no `seq` yet. */
+/** What is not there yet. A view is only made of what is, so that nothing is asked of `null`: its type is that of what will come. */
+export const NOT_YET = /** @type {any} */ (null);
+
 export const state = {
   language: document.documentElement.lang,
-  status: null,
-  facts: null,
-  session: { signedIn: false, name: null, canSignIn: false },
+  /** @type {import("../../status.ts").Status} */
+  status: NOT_YET,
+  /** @type {import("../routes-site.ts").SiteFacts & { texts: typeof import("../../reasons.ts").TEXTS }} */
+  facts: NOT_YET,
+  session: { signedIn: false, name: "", canSignIn: false },
+  /** @type {ReturnType<typeof tapOf>[]} Newest first; those told live have no `seq` yet. */
   taps: [],
-  history: null,
-  presence: null,
-  /** Since when nothing was heard of the gateway; null: it is there. */
+  /** @type {import("../../history.ts").HistoryView} */
+  history: NOT_YET,
+  /** @type {import("../../presence-desk.ts").RollCall} */
+  presence: NOT_YET,
+  /** @type {number | null} Since when nothing was heard of the gateway; null: it is there. */
   lostAtMs: null,
   heardAtMs: 0,
 };
@@ -34,8 +41,8 @@ export function changed() {
   for (const listener of listeners) listener();
 }
 
-/** The answer of a route, or throws its words. */
-export async function ask(path, method = "GET", body = undefined) {
+/** The answer of a route, or throws its words. @param {unknown} [body] */
+export async function ask(path, method = "GET", body) {
   const response = await fetch(path, {
     method,
     headers: {
@@ -58,8 +65,10 @@ export function tapOf({ time, subject, data }) {
 
 // ---------------------------------------------------------------- as it happens
 
-let source = null;
-let again = null;
+/** @type {EventSource} */
+let source = NOT_YET;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let again;
 
 export function follow() {
   clearTimeout(again);
@@ -129,26 +138,28 @@ async function readFacts() {
   changed();
 }
 
-let historyTimer = null;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let historyTimer;
 
 async function readHistory() {
   clearTimeout(historyTimer);
-  historyTimer = null;
+  historyTimer = undefined;
   if (state.lostAtMs !== null || document.hidden) return;
   state.history = await ask("/api/history").catch(() => null);
   changed();
 }
 
 let isPresenceShown = false;
-let presenceTimer = null;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let presenceTimer;
 
 /** For people who have signed in only. */
 export async function readPresence() {
   isPresenceShown = true;
   clearTimeout(presenceTimer);
-  presenceTimer = null;
+  presenceTimer = undefined;
   const presence = state.session.signedIn ? await ask("/api/presence").catch(() => null) : null;
-  state.presence = isPresenceShown ? presence : null;
+  state.presence = isPresenceShown ? presence : NOT_YET;
   changed();
 }
 
@@ -159,7 +170,7 @@ function readPresenceSoon() {
 
 export function forgetPresence() {
   isPresenceShown = false;
-  state.presence = null;
+  state.presence = NOT_YET;
 }
 
 export async function readSession() {

@@ -1,5 +1,6 @@
 /** Finding a tap again, and all there is to say of one card. */
 import { h } from "./dom.js";
+import { fieldsOf, instantOf } from "./forms.js";
 import { facts, field, noticeOf, sign, signInFirst, tapList } from "./parts.js";
 import { ask, state, tapOf } from "./state.js";
 import { ago, timeOf, words } from "./words.js";
@@ -9,30 +10,35 @@ const PAGE_TAPS = 30;
 // ---------------------------------------------------------------- searching
 
 /** What is being searched, and what was found of it so far. */
-export const search = { query: new URLSearchParams(), taps: null, next: null, isBusy: false };
+export const search = {
+  query: new URLSearchParams(),
+  /** @type {ReturnType<typeof tapOf>[] | null} */
+  taps: null,
+  /** @type {number | null} */
+  next: null,
+  isBusy: false,
+};
 
 /** `before`: where to go on; null: from the end. */
 export async function searchOn(before) {
   search.isBusy = true;
   const query = new URLSearchParams(search.query);
-  query.set("limit", PAGE_TAPS);
+  query.set("limit", String(PAGE_TAPS));
   if (before !== null) query.set("before", before);
   try {
     const { taps, next } = await ask(`/api/taps?${query}`);
-    search.taps = [...(before === null ? [] : search.taps), ...taps.map(tapOf)];
+    search.taps = [...(before === null ? [] : (search.taps ?? [])), ...taps.map(tapOf)];
     search.next = next;
   } finally {
     search.isBusy = false;
   }
 }
 
-/** The fields of the form as the gateway's interface has them. Days are the browser's own. */
+/** The fields of the form as the gateway's interface has them. */
 export function queryOf(form) {
   const query = new URLSearchParams();
-  for (const [name, value] of new FormData(form)) {
-    if (value === "") continue;
-    query.set(name, name === "from" || name === "to" ? new Date(value).toISOString() : value);
-  }
+  for (const [name, value] of Object.entries(fieldsOf(form)))
+    query.set(name, name === "from" || name === "to" ? instantOf(value) : value);
   return query;
 }
 
@@ -134,7 +140,16 @@ function hits() {
 // ---------------------------------------------------------------- one card
 
 /** `asked`: a number, a chip, or a tap. */
-export const told = { asked: null, found: null, story: null, fault: null };
+export const told = {
+  /** @type {string | null} */
+  asked: null,
+  /** @type {import("../../lookup.ts").LookupAnswer | null} */
+  found: null,
+  /** @type {import("../../card-story.ts").CardStory | null} */
+  story: null,
+  /** @type {string | null} */
+  fault: null,
+};
 
 export async function tell(asked) {
   Object.assign(told, { asked, found: null, story: null, fault: null });
@@ -197,7 +212,7 @@ export function cardView() {
         [w.status, w.statuses[found.status ?? "none"]],
         [w.validUntil, found.status === null ? null : (found.validUntil ?? w.noEnd)],
         [w.sinceOnList, found.since === null ? null : w.sinceSpan(found.since)],
-        [w.siteSays, ...siteWords(found)],
+        [w.siteSays, ...siteWords(found.site)],
         [
           w.list,
           w.listWas(
@@ -247,7 +262,7 @@ function storyFacts({ since: turn, before, earlyRemovals, misreads }) {
   );
 }
 
-function siteWords({ site }) {
+function siteWords(site) {
   const w = words();
   if (site === undefined) return [null];
   const line = (title, word) => {

@@ -1,11 +1,20 @@
 /** Finding out, card in hand, how a reader has to be set: `grindvakt identify`, step by step. */
 import { h } from "./dom.js";
 import { field, noticeOf, sign, signInFirst } from "./parts.js";
-import { changed, state } from "./state.js";
+import { changed, NOT_YET, state } from "./state.js";
 import { words } from "./words.js";
 
-/** `left`: settings that found a card in each tap so far, the plainest first; null before the first tap. */
-export const hunt = { reader: null, wanted: null, source: null, ways: [], left: null, fault: null };
+export const hunt = {
+  reader: NOT_YET,
+  wanted: NOT_YET,
+  /** @type {EventSource | null} */
+  source: null,
+  /** @type {import("../../identify.ts").Way[]} */
+  ways: [],
+  /** @type {(string | null)[] | null} Settings that found a card in each tap so far, the plainest first; null before the first tap. */
+  left: null,
+  fault: NOT_YET,
+};
 
 export function startHunt(reader, wanted) {
   stopHunt();

@@ -26,7 +26,7 @@ export function presenceView(notice) {
         { class: "count" },
         h("strong", {}, number(onSite)),
         " ",
-        w.presenceCount(onSite),
+        w.presenceCount,
         overdue === 0 ? null : h("span", { class: "soft" }, ` · ${w.overdueCount(number(overdue))}`),
       ),
       session.signedIn

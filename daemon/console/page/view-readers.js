@@ -104,6 +104,7 @@ function ratesOf({ taps, earlyRemovals, misreads }) {
         : rate(earlyRemovals) > RATE_MAX
           ? "early"
           : "good";
+  /** @param {number | null} [share] */
   const cell = (value, text, share = null) =>
     h(
       "div",

@@ -55,8 +55,6 @@ const SV = {
   today: "Senaste dygnet",
   tapsAnHour: "Kort per timme",
   tapsDay: (granted, refused) => `${granted} släpptes in, ${refused} nekades`,
-  granted: "insläppta",
-  refused: "nekade",
   latency: "Från kort till relä",
   latencySub: (p50, p99, count) => `hälften inom ${p50} ms, 99 av 100 inom ${p99} ms (${count} senaste)`,
   noLatency: "Ingen öppning sedan start.",
@@ -162,7 +160,7 @@ const SV = {
   siteTitle: "Platsens egna spärrar",
   siteAsk: "Logga in för att se och ändra platsens egna spärrar.",
   siteHint: "Gäller bara här, direkt, och utöver kortlistan.",
-  blockTitle: "Ny spärr",
+  noCardNumber: "Det är inget kortnummer. Skriv det som på kortet: BB-1234-567890.",
   block: "Spärra",
   unblock: "Häv spärren",
   allow: "Anmäl",
@@ -190,7 +188,7 @@ const SV = {
   receiver: "Mottagare",
   presenceTitle: "Närvaro",
   presenceAsk: "Logga in för att se vilka som är på plats.",
-  presenceCount: () => "på plats",
+  presenceCount: "på plats",
   overdueCount: (count) => `${count} till sedan länge`,
   presenceIncomplete: "Journalen från de senaste dagarna är inte genomläst: det kan finnas fler.",
   byHand: (name, why) => `för hand av ${name}: ${why}`,
@@ -310,8 +308,6 @@ const EN = {
   today: "The last day",
   tapsAnHour: "Cards an hour",
   tapsDay: (granted, refused) => `${granted} let in, ${refused} refused`,
-  granted: "let in",
-  refused: "refused",
   latency: "From card to relay",
   latencySub: (p50, p99, count) => `half within ${p50} ms, 99 of 100 within ${p99} ms (last ${count})`,
   noLatency: "No opening since the start.",
@@ -416,7 +412,7 @@ const EN = {
   siteTitle: "The site's own blocks",
   siteAsk: "Sign in to see and change the site's own blocks.",
   siteHint: "In force here only, at once, and beside the card list.",
-  blockTitle: "New block",
+  noCardNumber: "This is no card number. Write it as on the card: BB-1234-567890.",
   block: "Block",
   unblock: "Lift the block",
   allow: "Allow",
@@ -444,7 +440,7 @@ const EN = {
   receiver: "Broker",
   presenceTitle: "On site",
   presenceAsk: "Sign in to see who is on site.",
-  presenceCount: () => "on site",
+  presenceCount: "on site",
   overdueCount: (count) => `${count} more since long ago`,
   presenceIncomplete: "The journal of the last days has not been read through: there may be more.",
   byHand: (name, why) => `by hand, ${name}: ${why}`,
@@ -519,11 +515,11 @@ export function tellOf(reason) {
 
 // ---------------------------------------------------------------- times and numbers
 
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [
   ["day", 86_400],
   ["hour", 3_600],
   ["minute", 60],
-  ["second", 1],
 ];
 
 function locale() {
@@ -539,7 +535,7 @@ export function ago(time) {
   if (time === null) return "–";
   const seconds = Math.max(0, (Date.now() - Date.parse(time)) / 1_000);
   if (seconds < 5) return state.language === "en" ? "just now" : "nyss";
-  const [unit, length] = UNITS.find(([, length]) => seconds >= length);
+  const [unit, length] = UNITS.find(([, length]) => seconds >= length) ?? ["second", 1];
   const count = seconds < 60 ? Math.floor(seconds / 5) * 5 : Math.floor(seconds / length);
   return new Intl.RelativeTimeFormat(locale()).format(-count, unit);
 }
