@@ -32,17 +32,19 @@ make_root() { # PROCESSOR DEBIAN'S-NAME-FOR-IT
     die "mmdebstrap for $2: $(tail -n 1 "$cache/$1/log")"
   mkdir -p "$root.part"{/mnt,/usr/lib/node_modules/npm,/etc/ssl/certs,"$PWD"}
   touch "$root.part"{/etc/hosts,/etc/resolv.conf,/root/.npmrc}
+  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root.part/usr/bin/npm"
   mv "$root.part" "$root"
 }
 
 install_house() { # PROCESSOR: a copy of this checkout, with its packages as that processor has them
   local place=$cache/$1 started=$SECONDS
-  mkdir -p "$place/house"
+  # The folder that the copy is seen in there: the root may have been made for a checkout elsewhere.
+  mkdir -p "$place/house" "$place/root$PWD"
   git ls-files -z | tar c --null --files-from=- | tar x -C "$place/house"
   if ! cmp -s package-lock.json "$place/installed"; then
     rm -f "$place/installed"
     bash test/arm/enter.sh "$place/root" "$place/house" env HOME=/root npm_config_nodedir=/usr \
-      node /usr/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund >"$place/log" 2>&1 || die "npm ci on $1: $(tail -n 5 "$place/log")"
+      npm ci --no-audit --no-fund >"$place/log" 2>&1 || die "npm ci on $1: $(tail -n 5 "$place/log")"
     cp package-lock.json "$place/installed"
     echo "arm: $1: npm ci took $((SECONDS - started)) s"
   fi
