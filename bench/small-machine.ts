@@ -3,7 +3,7 @@
  * kernel ends it there where it takes more, and the bench with it. Root only.
  */
 import { access, mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { MadeUpCards } from "./cards.ts";
 import { benchDaemon } from "./daemon-list.ts";
@@ -43,6 +43,8 @@ export async function benchSmallMachine(count: number): Promise<Figure[]> {
       { what: "cards", value: count, unit: "" },
       { what: "memory that the daemon may have, without swap", value: MEMORY_MB, unit: "MB" },
       { what: "the most it had, with what the kernel keeps of its files", value: peakBytes / MB, unit: "MB" },
+      // What the times below are worth: with more of it than there are cores, other work made them longer.
+      { what: "load of the machine", value: loadavg()[0] ?? Number.NaN, unit: "" },
       ...figures,
     ];
   } finally {
