@@ -35,6 +35,7 @@ find "$lib" -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -na
 find "$lib" -type f ! -name '*.node' -exec chmod 644 {} +
 find "$lib" -name '*.node' -exec chmod 644 {} + -exec strip --strip-unneeded {} +
 find "$lib" -type d -empty -delete
+node packaging/sbom.js "$lib/sbom.cdx.json" --with-node
 # Nobody starts it by its name here: the Node beside it does.
 sed -i "1{/^#!/d}" "$lib/dist/daemon/cli.js"
 # What the program says of itself, too.
