@@ -143,7 +143,7 @@ describe("docs/configuration.md", () => {
     const faults = result.kind === "faults" ? result.faults : [];
     const said = faults.map((fault) => `${formatFault("gate-07.yaml", fault)}\n`);
     expect(said).toHaveLength(2);
-    expect(PAGE).toContain(`\`\`\`\n${said.join("")}\`\`\``);
+    expect(PAGE).toContain(`\`\`\`text\n${said.join("")}\`\`\``);
   });
 
   it.each(TABLES)("has the table of %s", (heading, schema) => {
