@@ -1,0 +1,108 @@
+/** What `--help` says of the commands, and what the README and the docs say of them in passing. Needs `npm run build`. */
+import { existsSync, readFileSync } from "node:fs";
+import { beforeAll, expect, test } from "vitest";
+import { grindvakt } from "../e2e/site.ts";
+import { fencesOf, mentionsOf, PAGES } from "./pages.ts";
+
+const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
+
+/** Commands that print no facts: they run until they are ended, or print what has a format of its own. */
+const WITHOUT_FACTS = ["demo", "run", "osdp-pd", "journal export"];
+
+interface Help {
+  options: string[];
+  commands: string[];
+}
+
+/** By their words, `""` for the program itself. */
+const helps = new Map<string, Help>();
+
+async function walk(words: readonly string[]): Promise<void> {
+  const { code, stdout } = await grindvakt([...words, "--help"]);
+  expect(code, words.join(" ")).toBe(0);
+  const list = (title: string): string => stdout.split(`${title}:\n`)[1]?.split("\n\n")[0] ?? "";
+  const help = {
+    options: [...list("Options").matchAll(/^ {2}(?:(-\w), )?(--[\w-]+)/gm)].flatMap(([, short, long]) =>
+      short === undefined ? [long!] : [short, long!],
+    ),
+    commands: [...list("Commands").matchAll(/^ {2}([\w-]+)/gm)]
+      .map(([, name]) => name!)
+      .filter((name) => name !== "help"),
+  };
+  helps.set(words.join(" "), help);
+  for (const name of help.commands) await walk([...words, name]);
+}
+
+beforeAll(() => walk([]), 120_000);
+
+/** `a|b` is two commands, and what stands in brackets may be left out or not: each as words. */
+function spelledOut(mention: string): string[][] {
+  const words = mention.replaceAll("\\|", "|").replaceAll(/[[\]]/g, "").split(" ");
+  return words.reduce<string[][]>(
+    (all, word) => all.flatMap((one) => word.split("|").map((choice) => [...one, choice])),
+    [[]],
+  );
+}
+
+/** What is wrong with a command as somebody wrote it, or null. */
+function faultOf(words: readonly string[]): string | null {
+  let name = "";
+  let rest = words;
+  while (rest[0] !== undefined && helps.get(name)!.commands.includes(rest[0])) {
+    name = `${name} ${rest[0]}`.trim();
+    rest = rest.slice(1);
+  }
+  const help = helps.get(name)!;
+  if (name === "" && !rest[0]?.startsWith("-") && rest[0] !== "…") return `there is no ${rest[0]}`;
+  // A group of commands may be named as a whole, and nothing may be put behind that.
+  if (name !== "" && help.commands.length > 0 && rest.length > 0) return `${name} has no ${rest[0]}`;
+  const unknown = rest.find((word) => word.startsWith("-") && !help.options.includes(word));
+  return unknown === undefined ? null : `${name} has no option ${unknown}`;
+}
+
+/** A script of package.json; behind `bench --` a bench. */
+function isScript([name = "", , ...rest]: readonly string[]): boolean {
+  const [bench = "--"] = rest;
+  const isBench = name !== "bench" || bench.startsWith("-") || existsSync(`bench/${bench}.ts`);
+  return scripts[name] !== undefined && isBench;
+}
+
+test("every command that prints facts has --json", () => {
+  const leaves = [...helps].filter(([, { commands }]) => commands.length === 0);
+  expect(leaves.length).toBeGreaterThan(25);
+  const without = leaves.filter(([, { options }]) => !options.includes("--json")).map(([name]) => name);
+  expect(without.sort()).toEqual([...WITHOUT_FACTS].sort());
+});
+
+test("every command has a page that tells of it", () => {
+  const told = PAGES.flatMap((page) => [...mentionsOf(page), ...fencesOf(page).map(({ text }) => text)]).join(
+    "\n",
+  );
+  const spelled = told
+    .split("\n")
+    .flatMap((line) =>
+      spelledOut(line.slice(Math.max(0, line.indexOf("grindvakt "))).trim()).map((words) => words.join(" ")),
+    )
+    .join("\n");
+  const leaves = [...helps].filter(([name, { commands }]) => name !== "" && commands.length === 0);
+  expect(leaves.map(([name]) => name).filter((name) => !spelled.includes(`grindvakt ${name}`))).toEqual([]);
+});
+
+test.each(PAGES)("%s names only commands, options and scripts that there are", (page) => {
+  const faults = mentionsOf(page).flatMap((mention) => {
+    const words = mention.replace(/^(?:npx|sudo) /, "");
+    if (words.startsWith("npm run ")) return isScript(words.split(" ").slice(2)) ? [] : [mention];
+    return spelledOut(words.replace(/^grindvakt /, ""))
+      .map(faultOf)
+      .filter((fault) => fault !== null)
+      .map((fault) => `${mention}: ${fault}`);
+  });
+  expect(faults).toEqual([]);
+});
+
+test("a fault that is planted is found", () => {
+  expect(faultOf(["jurnal", "verify"])).toMatch(/there is no jurnal/);
+  expect(faultOf(["journal", "prove"])).toMatch(/journal has no prove/);
+  expect(faultOf(["check", "--fix"])).toMatch(/check has no option --fix/);
+  expect(faultOf(["site", "block", "-c", "FILE", "BB-1234-567890", "--until", "2026-12-24"])).toBeNull();
+});
