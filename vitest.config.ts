@@ -6,8 +6,8 @@ export default defineConfig({
     // They need a virtual machine, three of Erlang's, an empty Debian, or another processor: npm run test:rig, test:cluster, test:install, test:arm.
     exclude: ["test/rig/**", "test/cluster/**", "test/install/**", "test/arm/**"],
     // The only limit of most tests, and there for what hangs: on a busy machine peers start slowly, and nothing is measured here.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     globalSetup: "test/setup/temp.ts",
     // Modules keep no state (arrows.test.ts), so a process that has loaded them serves one test file after the other.
     isolate: false,
