@@ -120,21 +120,23 @@ export class OutboxSite {
     const [violation] = this.world.broker.violations;
     if (violation !== undefined) throw new Error(violation);
     const contents = new Map<string, unknown>();
-    const seqs = new Set<number>();
+    /** Under each sequence, what came last. */
+    const last = new Map<number, CloudEvent>();
     let next = 1;
-    for (const { id, data } of this.delivered()) {
+    for (const event of this.delivered()) {
+      const { id, data } = event;
       if ((contents.get(id) ?? data.n) !== data.n) throw new Error(`two events are called ${id}`);
       contents.set(id, data.n);
       if (data.seq === null) continue;
       const seq = Number(data.seq);
-      seqs.add(seq);
+      last.set(seq, event);
       if (inOrder && seq > next) throw new Error(`event ${seq} came before ${next}`);
       if (seq === next) next += 1;
     }
     for (const { line, chain } of this.#lines()) {
-      if (!seqs.has(line.seq)) throw new Error(`event ${line.seq} never came`);
-      const event = this.delivered().findLast(({ data }) => data.seq === line.seq);
-      if (event?.data.chain !== chain || event.data.n !== line.data.n)
+      const event = last.get(line.seq);
+      if (event === undefined) throw new Error(`event ${line.seq} never came`);
+      if (event.data.chain !== chain || event.data.n !== line.data.n)
         throw new Error(`event ${line.seq} is another`);
     }
   }
