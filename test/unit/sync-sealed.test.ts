@@ -1,4 +1,6 @@
 /** What becomes of an index that is sealed otherwise than it is to be: an older version's, or another key's. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createFiles } from "../../drivers/files.ts";
 import { Index } from "../../sync/index.ts";
@@ -83,6 +85,29 @@ function imagesIn({ list }: Life): IndexImage[] {
 }
 
 describe("an index of the version without a key", () => {
+  it("as that version's program wrote it, is read, with the table of a reader that cuts", async () => {
+    const disk = new SimDisk();
+    const fixture = join(import.meta.dirname, "../fixtures/index-version-2");
+    for (const name of await readdir(fixture))
+      disk.put(`${DIR}/${name}`, await readFile(join(fixture, name)));
+    const cuts = [{ part: "first", sizeBytes: 4 }] as const;
+    const life = live(away(), disk, new SimClock(), { cuts });
+    await life.sync.start();
+    for (const seal of [UNKEYED, SEAL]) {
+      expect(imagesIn(life).map((image) => image.seal)).toEqual([seal]);
+      const { index } = life.list!;
+      for (const uid of ["04A1B2C3D4E5F6", "1A2B3C4D"])
+        expect(index.byToken(uid, "whole")).toMatchObject({ card: { number: "BB-2611-000001" } });
+      expect(index.byToken("04A1B2C3", "first")).toMatchObject({ card: { number: "BB-2611-000001" } });
+      expect(index.byToken("0102030405060708090A", "whole")).toMatchObject({
+        card: { number: "BB-2611-000003", status: "blocked" },
+      });
+      expect(index.byToken("01020304", "first")).toMatchObject({ card: { number: "BB-2611-000003" } });
+      expect(index.byNumber("BB-2611-000007")).toMatchObject({ card: { status: "active" } });
+      await life.clock.advance(1_500);
+    }
+  });
+
   it("is decided on at once, without the feed, and sealed meanwhile", async () => {
     const disk = await diskWith(UNKEYED);
     expect(await sealsOnDisk(disk)).toEqual([UNKEYED.check]);
