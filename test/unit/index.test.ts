@@ -204,6 +204,28 @@ describe("tokens", () => {
 });
 
 describe("the index", () => {
+  it("takes upper-case hex for a token and nothing else", () => {
+    const index = indexOf([
+      card("BB-2401-000001", "active", "04A1B2C3D4E5F6", "00000000", "0102030405060708090A"),
+    ]);
+    expect(index.byToken("04A1B2C3D4E5F6", "whole")).toMatchObject({ kind: "card" });
+    for (const text of [
+      "04a1b2c3d4e5f6",
+      "04A1B2C3D4E5F",
+      "04A1B2C3D4E5G6",
+      "\u01304A1B2C3D4E5F6",
+      "",
+      "  ",
+      "-1000000",
+    ])
+      for (const part of ["whole", "first", "last"] as const)
+        expect(index.byToken(text, part), text).toEqual({ kind: "unknown" });
+    // Bits of a code beyond the seventh are no reason to take it for a digit; nor is a longer text cut short.
+    for (const shift of [128, 256, 0x1000])
+      expect(index.byToken(String.fromCharCode(48 + shift).repeat(8), "whole")).toEqual({ kind: "unknown" });
+    expect(index.byToken("0102030405060708090A0B", "whole")).toEqual({ kind: "unknown" });
+  });
+
   it("answers as a look at every card would", () => {
     fc.assert(
       fc.property(
