@@ -3,8 +3,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // They need a virtual machine, three of Erlang's, an empty Debian, or another processor: npm run test:rig, test:cluster, test:install, test:arm.
-    exclude: ["test/rig/**", "test/cluster/**", "test/install/**", "test/arm/**"],
+    // They need a virtual machine, three of Erlang's, an empty Debian, another processor, or a database: npm run test:rig,
+    // test:cluster, test:install, test:arm, test:fleet-example.
+    exclude: ["test/rig/**", "test/cluster/**", "test/install/**", "test/arm/**", "test/fleet/**"],
     // The only limit of most tests, and there for what hangs: on a busy machine peers start slowly, and nothing is measured here.
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings the system packages that the tests need, where it may; otherwise says in one line what to install.
-# With the word `rig`, also those that test/rig/ makes and boots its machine with; with `cluster`, RabbitMQ for test/cluster/.
+# With the word `rig`, also those that test/rig/ makes and boots its machine with; with `cluster`, RabbitMQ for test/cluster/;
+# with `fleet`, PostgreSQL for test/fleet/.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="$PATH:/usr/sbin:/sbin"
@@ -27,6 +28,7 @@ done
   compgen -G "/usr/lib/erlang/lib/$library-*" >/dev/null || compgen -G "/usr/lib/erlang/$library-*" >/dev/null || missing+=("erlang-${library//_/-}")
 done
 missing=("${missing[@]/erlang-erts/erlang-base}")
+[ "${1:-}" != fleet ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 log=$(mktemp)
 folder=$(mktemp -d)
 trap 'rm -rf "$log" "$folder"' EXIT
@@ -34,6 +36,10 @@ say() { echo "the tests need: ${missing[*]}; install them with: sudo apt-get ins
 if [ "$(id -u)" = 0 ]; then as_root=(); else as_root=(sudo -n); fi
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null || say
+  # Without a database and a server of the machine's own.
+  [[ " ${missing[*]} " != *" postgresql "* ]] ||
+    "${as_root[@]}" bash -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql-common &&
+      sed -i "s/^#*create_main_cluster .*/create_main_cluster = false/" /etc/postgresql-common/createcluster.conf' >"$log" 2>&1 || { tail -n 5 "$log" >&2; say; }
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' - "${missing[@]}" >"$log" 2>&1 || { tail -n 5 "$log" >&2; say; }
 fi
 # Of what would start a server when it is installed, only what is wanted is unpacked, beside the checkout's own.
