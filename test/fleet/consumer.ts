@@ -22,6 +22,7 @@ export async function startDatabase(): Promise<{ postgres: Postgres; owner: pg.C
 }
 
 export interface Consumer {
+  pid: number;
   log(): string;
   /** Waits until it has said so this many times. */
   said(what: string, times?: number): Promise<void>;
@@ -55,6 +56,7 @@ export function startConsumer(env: NodeJS.ProcessEnv): Consumer {
     return child.exitCode;
   };
   return {
+    pid: child.pid ?? 0,
     log: () => log,
     said: async (what, times = 1) => {
       await until(
