@@ -27,7 +27,7 @@ test("docs/replacing-a-box.md", { timeout: 180_000 }, async () => {
     replace: [
       [
         "-C / -czf gate-07.tar.gz etc/grindvakt var/lib/grindvakt",
-        "-czf gate-07.tar.gz gate.yaml root.json data feed",
+        "-czf gate-07.tar.gz gate.yaml root.json token.key data feed",
       ],
       ["-C / -xzf", `-C ${box} -xzf`],
       ["-c gate-07.yaml", `-c ${box}/gate.yaml`],
@@ -49,7 +49,7 @@ test("docs/replacing-a-box.md", { timeout: 180_000 }, async () => {
   expect((await scene.run(`grindvakt site list -c ${box}/gate.yaml`)).said).toContain("BB-2401-000003");
   await runs[0]?.end();
 
-  // Under another name: refused with its journal, and well with nothing but the key and the site's list.
+  // Under another name: refused with its journal, and well with nothing but the key of the tokens and the site's list.
   const other = join(box, "gate-07b.yaml");
   const text = await readFile(join(box, "gate.yaml"), "utf8");
   await writeFile(other, text.replace("id: gate-07", "id: gate-07b"));
@@ -59,9 +59,7 @@ test("docs/replacing-a-box.md", { timeout: 180_000 }, async () => {
     stderr: expect.stringContaining("is the journal of gateway gate-07"),
   });
   await writeFile(other, text.replace("id: gate-07", "id: gate-07b").replace("./data", "./fresh"));
-  await scene.must(
-    `mkdir -m 700 ${box}/fresh && cp -p ${box}/data/token.key ${box}/data/site-list.json* ${box}/fresh/`,
-  );
+  await scene.must(`mkdir -m 700 ${box}/fresh && cp -p ${box}/data/site-list.json* ${box}/fresh/`);
   runs.push(await start(other, env));
   expect((await scene.run(`grindvakt site list -c ${other}`)).said).toContain("BB-2401-000003");
   expect((await scene.run(`grindvakt journal verify -c ${other}`)).code).toBe(0);
