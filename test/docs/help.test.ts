@@ -1,7 +1,7 @@
-/** What `--help` says of the commands, and what the README and the docs say of them in passing. Needs `npm run build`. */
+/** What commands and options there are, and what the README and the docs say of them in passing. */
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
-import { grindvakt } from "../e2e/site.ts";
 import { fencesOf, mentionsOf, PAGES } from "./pages.ts";
 
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
@@ -17,23 +17,43 @@ interface Help {
 /** By their words, `""` for the program itself. */
 const helps = new Map<string, Help>();
 
-async function walk(words: readonly string[]): Promise<void> {
-  const { code, stdout } = await grindvakt([...words, "--help"]);
-  expect(code, words.join(" ")).toBe(0);
-  const list = (title: string): string => stdout.split(`${title}:\n`)[1]?.split("\n\n")[0] ?? "";
-  const help = {
-    options: [...list("Options").matchAll(/^ {2}(?:(-\w), )?(--[\w-]+)/gm)].flatMap(([, short, long]) =>
-      short === undefined ? [long!] : [short, long!],
-    ),
-    commands: [...list("Commands").matchAll(/^ {2}([\w-]+)/gm)]
-      .map(([, name]) => name!)
-      .filter((name) => name !== "help"),
-  };
-  helps.set(words.join(" "), help);
-  for (const name of help.commands) await walk([...words, name]);
+/** Asks the built program's commands, as values, in one process: `--help` of each is a test of its own (`e2e/commands`). */
+const ASK = `
+  const modules = ${JSON.stringify(modulesOf(readFileSync("daemon/cli.ts", "utf8")))};
+  const asked = (command) => ({
+    name: command.name(),
+    options: command.options.flatMap(({ short, long }) => [short, long]),
+    commands: command.commands.map(asked),
+  });
+  const all = [];
+  for (const [file, make] of modules) all.push(asked((await import("./dist/daemon/commands/" + file + ".js"))[make]()));
+  console.log(JSON.stringify(all));
+`;
+
+/** File and function of each command, as the program names them. */
+function modulesOf(program: string): [file: string, make: string][] {
+  const entries = program.matchAll(/import\("\.\/commands\/([\w-]+)\.ts"\)\)\.(\w+)\(\)/g);
+  return [...entries].map(([, file, make]) => [file!, make!]);
 }
 
-beforeAll(() => walk([]), 120_000);
+interface Asked {
+  name: string;
+  options: (string | undefined)[];
+  commands: Asked[];
+}
+
+function note(name: string, { options, commands }: Asked): void {
+  helps.set(name, {
+    options: [...options.filter((one) => typeof one === "string"), "-h", "--help"],
+    commands: commands.map((one) => one.name),
+  });
+  for (const one of commands) note(`${name} ${one.name}`.trim(), one);
+}
+
+beforeAll(() => {
+  const said = execFileSync(process.execPath, ["--input-type=module", "-e", ASK], { encoding: "utf8" });
+  note("", { name: "", options: ["-V", "--version"], commands: JSON.parse(said) as Asked[] });
+});
 
 /** `a|b` is two commands, and what stands in brackets may be left out or not: each as words. */
 function spelledOut(mention: string): string[][] {

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { PAGES } from "./pages.ts";
 
 /** Pages that others name and that are still being written. */
-const COMING = ["SECURITY.md", "docs/hundred-gates.md", "docs/threat-model.md"];
+const COMING = ["docs/hundred-gates.md"];
 
 /** A heading's name in a link, as GitHub makes it. */
 function anchorOf(heading: string): string {
