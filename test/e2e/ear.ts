@@ -4,7 +4,7 @@
  */
 import type { IClientOptions } from "mqtt";
 import { type Heard, type Mosquitto, startSubscriber } from "../peers/mosquitto.ts";
-import { loadAsyncApi } from "../unit/asyncapi-document.ts";
+import { asyncApi } from "../unit/asyncapi-document.ts";
 import { until } from "./site.ts";
 
 const NAMES = { prefix: "grindvakt", site: "slussen", gateway: "gate-07" };
@@ -33,7 +33,7 @@ export interface Ear {
   hearTaps(what: string, isEnough: (taps: Event[]) => boolean): Promise<Event[]>;
   /** Waits until everything up to the journal's head has come. */
   hearUpTo(seq: number): Promise<Event[]>;
-  /** Faults of everything heard, against the document. */
+  /** Faults of everything heard, against docs/asyncapi.yaml. */
   faults(): string[];
   stop(): Promise<void>;
 }
@@ -70,9 +70,8 @@ export async function listen(broker: Mosquitto, who: IClientOptions = {}): Promi
         return all.some(({ data }) => data.seq === seq) ? all : null;
       }),
     faults: () => {
-      const document = loadAsyncApi();
       return heard.flatMap(({ topic, payload, retained, contentType = "none" }) =>
-        document.faultsOfMessage({ topic, payload, retain: retained, contentType }, NAMES),
+        asyncApi.faultsOfMessage({ topic, payload, retain: retained, contentType }, NAMES),
       );
     },
     stop: () => subscriber.stop(),

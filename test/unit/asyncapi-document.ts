@@ -74,7 +74,7 @@ interface RawMessage {
   examples: { name: string; payload: unknown }[];
 }
 
-export function loadAsyncApi(): AsyncApiDocument {
+function load(): AsyncApiDocument {
   const raw = parse(
     readFileSync(new URL("../../docs/asyncapi.yaml", import.meta.url), "utf8"),
   ) as RawDocument;
@@ -103,6 +103,9 @@ export function loadAsyncApi(): AsyncApiDocument {
     schema: (name) => raw.components.schemas[name] ?? {},
   };
 }
+
+/** docs/asyncapi.yaml, read and compiled once. */
+export const asyncApi: AsyncApiDocument = load();
 
 function messageOf(raw: RawDocument, name: string, ajv: Ajv): DocumentedMessage {
   const message = raw.components.messages[name];

@@ -8,7 +8,7 @@ import { EVENT_TYPES, eventOfLine, eventOfVolatile, GENESIS, hashLine } from "..
 import { topicsOf } from "../../daemon/report.ts";
 import type { ReaderNotice } from "../../drivers/driver.ts";
 import type { SimClockOptions } from "../sim/clock.ts";
-import { loadAsyncApi } from "./asyncapi-document.ts";
+import { asyncApi } from "./asyncapi-document.ts";
 import { credential, GatewayBench, listOf, listOfAll, misread, TOKEN } from "./gateway-bench.ts";
 
 const NAMES = { prefix: "grindvakt", site: "slussen", gateway: "gate-07" };
@@ -17,12 +17,11 @@ const TOPICS = topicsOf({ ...NAMES, feed: "id06" });
 const PIN = "4711*";
 const SINCE = "2026-11-23T06:00:00.000Z";
 const WHO = { by: "command", name: "anna" } as const;
-const document = loadAsyncApi();
 
 // ---------------------------------------------------------------- the document
 
 describe("the AsyncAPI document", () => {
-  const examples = document.channels.flatMap(({ message, address }) =>
+  const examples = asyncApi.channels.flatMap(({ message, address }) =>
     message.examples.map(({ name, payload }) => ({ address, name, payload, message })),
   );
 
@@ -30,7 +29,7 @@ describe("the AsyncAPI document", () => {
     expect(message.faultsOf(payload)).toEqual([]);
   });
 
-  test.each(document.channels)("takes nothing that is not written at $address", ({ message }) => {
+  test.each(asyncApi.channels)("takes nothing that is not written at $address", ({ message }) => {
     expect(message.examples.length).toBeGreaterThan(0);
     for (const { payload } of message.examples)
       expect(message.faultsOf({ ...(payload as object), surprise: 1 })).not.toEqual([]);
@@ -40,7 +39,7 @@ describe("the AsyncAPI document", () => {
 
   test("has every type of event, on its own topic, at least once and not retained", () => {
     for (const type of EVENT_TYPES) {
-      const channel = document.channelOf(TOPICS.event(type), NAMES);
+      const channel = asyncApi.channelOf(TOPICS.event(type), NAMES);
       expect(channel?.message.eventType).toBe(type);
       expect(channel).toMatchObject({
         action: "send",
@@ -49,7 +48,7 @@ describe("the AsyncAPI document", () => {
         message: { contentType: "application/cloudevents+json" },
       });
     }
-    const types = document.channels.flatMap(({ message }) => message.eventType ?? []);
+    const types = asyncApi.channels.flatMap(({ message }) => message.eventType ?? []);
     expect(types).toEqual([...EVENT_TYPES]);
   });
 
@@ -58,21 +57,21 @@ describe("the AsyncAPI document", () => {
     const commands = COMMANDS.map(TOPICS.command);
     const sent = [...states, ...EVENT_TYPES.map(TOPICS.event), TOPICS.reply];
     const topics = [...sent, ...commands, TOPICS.announcement];
-    expect(new Set(topics.map((topic) => document.channelOf(topic, NAMES)?.name)).size).toBe(topics.length);
-    expect(document.channels.length).toBe(topics.length);
+    expect(new Set(topics.map((topic) => asyncApi.channelOf(topic, NAMES)?.name)).size).toBe(topics.length);
+    expect(asyncApi.channels.length).toBe(topics.length);
     for (const topic of states)
-      expect(document.channelOf(topic, NAMES)).toMatchObject({ action: "send", retain: true });
+      expect(asyncApi.channelOf(topic, NAMES)).toMatchObject({ action: "send", retain: true });
     for (const topic of commands)
-      expect(document.channelOf(topic, NAMES)).toMatchObject({ action: "receive", retain: false });
-    expect(document.channelOf(TOPICS.announcement, NAMES)).toMatchObject({ action: "receive", retain: true });
-    expect(document.channelOf(TOPICS.reply, NAMES)).toMatchObject({ action: "send", retain: false });
+      expect(asyncApi.channelOf(topic, NAMES)).toMatchObject({ action: "receive", retain: false });
+    expect(asyncApi.channelOf(TOPICS.announcement, NAMES)).toMatchObject({ action: "receive", retain: true });
+    expect(asyncApi.channelOf(TOPICS.reply, NAMES)).toMatchObject({ action: "send", retain: false });
     for (const topic of ["grindvakt/slussen/gate-07/other", "grindvakt/slussen/gate-08/tap", "tap"])
-      expect(document.channelOf(topic, NAMES)).toBeUndefined();
+      expect(asyncApi.channelOf(topic, NAMES)).toBeUndefined();
   });
 
   test.each(COMMANDS)("has the program's own schema of the command %s", (name) => {
-    const documented = document.channelOf(TOPICS.command(name), NAMES)?.message.name ?? "";
-    expect(written(document.schema(documented))).toEqual(PAYLOADS[name]);
+    const documented = asyncApi.channelOf(TOPICS.command(name), NAMES)?.message.name ?? "";
+    expect(written(asyncApi.schema(documented))).toEqual(PAYLOADS[name]);
   });
 
   /** A schema as the program has it: whole, and without words. */
@@ -80,20 +79,20 @@ describe("the AsyncAPI document", () => {
     if (typeof schema !== "object" || schema === null) return schema;
     if (Array.isArray(schema)) return schema.map(written);
     const { description: _, $ref, ...rest } = schema as Record<string, unknown>;
-    if (typeof $ref === "string") return written(document.schema($ref.slice($ref.lastIndexOf("/") + 1)));
+    if (typeof $ref === "string") return written(asyncApi.schema($ref.slice($ref.lastIndexOf("/") + 1)));
     return Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, written(value)]));
   }
 
   test("has the program's refusals of commands", () => {
-    expect(document.schema("refusal").enum).toEqual([...REFUSALS]);
+    expect(asyncApi.schema("refusal").enum).toEqual([...REFUSALS]);
   });
 
   test("has the program's reasons", () => {
-    expect(document.schema("reason").enum).toEqual([...REASONS]);
+    expect(asyncApi.schema("reason").enum).toEqual([...REASONS]);
   });
 
   test("holds the parts of an event together", () => {
-    const tap = document.channels.find(({ name }) => name === "tap")!.message;
+    const tap = asyncApi.channels.find(({ name }) => name === "tap")!.message;
     const granted = tap.examples[0]!.payload as { data: object };
     const withData = (more: object) => ({ ...granted, data: { ...granted.data, ...more } });
     expect(tap.faultsOf(withData({}))).toEqual([]);
@@ -116,7 +115,7 @@ describe("the AsyncAPI document", () => {
   });
 
   test("has a floor where the clock is not trusted, and only there", () => {
-    const tap = document.channels.find(({ name }) => name === "tap")!.message;
+    const tap = asyncApi.channels.find(({ name }) => name === "tap")!.message;
     const granted = tap.examples[0]!.payload as { data: object };
     const faultsBy = (more: object) => {
       const clock = { trusted: true, boot: "boot-1", uptimeMs: 1, ...more };
@@ -138,7 +137,7 @@ describe("the AsyncAPI document", () => {
   });
 
   test("has a count where readings were only counted, and only there", () => {
-    const { message } = document.channels.find(({ name }) => name === "reader")!;
+    const { message } = asyncApi.channels.find(({ name }) => name === "reader")!;
     const example = (name: string) =>
       message.examples.find((one) => one.name === name)!.payload as { data: Record<string, unknown> };
     for (const name of ["misreads", "dropped"]) {
@@ -300,7 +299,7 @@ describe("events", () => {
       ];
       for (const event of events) {
         const message = { topic: TOPICS.event(event.type), payload: JSON.stringify(event), retain: false };
-        expect(document.faultsOfMessage(message, NAMES)).toEqual([]);
+        expect(asyncApi.faultsOfMessage(message, NAMES)).toEqual([]);
       }
     }
   });

@@ -8,12 +8,11 @@ import type { Settlement } from "../../daemon/journal.ts";
 import { topicsOf } from "../../daemon/report.ts";
 import type { Message, Received } from "../../drivers/ports.ts";
 import { SimWorld } from "../sim/world.ts";
-import { loadAsyncApi } from "./asyncapi-document.ts";
+import { asyncApi } from "./asyncapi-document.ts";
 
 const NAMES = { prefix: "grindvakt", site: "slussen", gateway: "gate-07" };
 const TOPICS = topicsOf({ ...NAMES, feed: "id06" });
 const IDS = "/data/command-ids.json";
-const document = loadAsyncApi();
 
 /** A desk in a simulated world, whose deeds only count. */
 class Bench {
@@ -99,7 +98,7 @@ describe("a command", () => {
     expect(await bench.sayAndWait("c-1")).toMatchObject({ ok: false, reason: "repeated" });
     expect(bench.done).toEqual(["c-1"]);
     for (const { topic, payload } of bench.posted)
-      expect(document.faultsOfMessage({ topic, payload, retain: false }, NAMES)).toEqual([]);
+      expect(asyncApi.faultsOfMessage({ topic, payload, retain: false }, NAMES)).toEqual([]);
   });
 
   test("that comes twice at once is carried out once", async () => {

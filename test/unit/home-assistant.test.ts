@@ -6,7 +6,7 @@ import { REASONS } from "../../daemon/reasons.ts";
 import { topicsOf } from "../../daemon/report.ts";
 import type { Message, PublishOutcome } from "../../drivers/ports.ts";
 import { SimWorld } from "../sim/world.ts";
-import { loadAsyncApi } from "./asyncapi-document.ts";
+import { asyncApi } from "./asyncapi-document.ts";
 
 const NAMES = { prefix: "grindvakt", site: "slussen", gateway: "gate-07" };
 const TOPICS = topicsOf({ ...NAMES, feed: "id06" });
@@ -193,7 +193,6 @@ describe("what was announced", () => {
 
 test("the last tap is told without who it was", async () => {
   const { homeAssistant } = await live(new SimWorld({ seed: 1 }));
-  const document = loadAsyncApi();
   const tap = {
     accessPoint: "north-in",
     reader: "north-in-1",
@@ -210,6 +209,6 @@ test("the last tap is told without who it was", async () => {
   ]);
   for (const { topic, payload, retain } of states) {
     expect(payload).not.toContain("BB-");
-    expect(document.faultsOfMessage({ topic, payload, retain }, NAMES)).toEqual([]);
+    expect(asyncApi.faultsOfMessage({ topic, payload, retain }, NAMES)).toEqual([]);
   }
 });

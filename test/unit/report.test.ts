@@ -4,13 +4,12 @@ import { createReport, offlineMessage, type Report, stateMessages, topicsOf } fr
 import { ailment, listStatus, type Status } from "../../daemon/status.ts";
 import type { Message, PublishOutcome } from "../../drivers/ports.ts";
 import { SimClock } from "../sim/clock.ts";
-import { loadAsyncApi } from "./asyncapi-document.ts";
+import { asyncApi } from "./asyncapi-document.ts";
 import { listOfAll } from "./gateway-bench.ts";
 
 const NAMES = { prefix: "grindvakt", site: "slussen", gateway: "gate-07" };
 const TOPICS = topicsOf({ ...NAMES, feed: "id06" });
 const SINCE = "2026-11-23T06:00:00.000Z";
-const document = loadAsyncApi();
 
 function statusOf(more: Partial<Status> = {}): Status {
   return {
@@ -92,7 +91,7 @@ describe("retained states", () => {
     const messages = bench.published.map(({ message }) => message);
     expect(messages.length).toBe(3 + 4);
     for (const message of [...messages, offlineMessage(TOPICS, "0.1.0", "boot-1")])
-      expect(document.faultsOfMessage(message, NAMES)).toEqual([]);
+      expect(asyncApi.faultsOfMessage(message, NAMES)).toEqual([]);
   });
 
   test("come at each connection, all of them, changed or not", async () => {

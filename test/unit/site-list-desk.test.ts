@@ -12,7 +12,7 @@ import { SimDisk } from "../sim/disk.ts";
 import type { CrashPolicy } from "../sim/disk-nodes.ts";
 import { SimLog } from "../sim/log.ts";
 import { SimRandom } from "../sim/random.ts";
-import { loadAsyncApi } from "./asyncapi-document.ts";
+import { asyncApi } from "./asyncapi-document.ts";
 
 const FILE = "/data/site-list.json";
 const [A, B] = ["BB-2611-000001", "BB-2611-000002"] as const;
@@ -244,8 +244,7 @@ describe("the journal", () => {
       expect.objectContaining({ event: "site-unblocked", until: null, why: null }),
       expect.objectContaining({ event: "site-allowed", until: "2026-12-24T17:00:00.000Z" }),
     ]);
-    const document = loadAsyncApi();
-    const list = document.channels.find(({ name }) => name === "list")!.message;
+    const list = asyncApi.channels.find(({ name }) => name === "list")!.message;
     for (const [index, data] of row.lines.entries()) {
       const clock = { trusted: true, boot: "boot-1", uptimeMs: 5 };
       const event = {
