@@ -1,4 +1,17 @@
+import { relative } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** The simulations take longest, then what waits for peers: all of these begin first, and no core is left alone with one at the end. */
+const FOLDERS = ["test/sim/", "test/e2e/", "test/conformance/", ""];
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number =>
+      FOLDERS.findIndex((folder) => relative(import.meta.dirname, moduleId).startsWith(folder));
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -10,6 +23,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     globalSetup: "test/setup/temp.ts",
+    sequence: { sequencer: LongFirst },
     // Modules keep no state (arrows.test.ts), so a process that has loaded them serves one test file after the other.
     isolate: false,
     // One more than the machine has cores: much of the time a test waits for a peer.

@@ -69,11 +69,10 @@ export async function listen(broker: Mosquitto, who: IClientOptions = {}): Promi
         const all = events();
         return all.some(({ data }) => data.seq === seq) ? all : null;
       }),
-    faults: () => {
-      return heard.flatMap(({ topic, payload, retained, contentType = "none" }) =>
+    faults: () =>
+      heard.flatMap(({ topic, payload, retained, contentType = "none" }) =>
         asyncApi.faultsOfMessage({ topic, payload, retain: retained, contentType }, NAMES),
-      );
-    },
+      ),
     stop: () => subscriber.stop(),
   };
 }
