@@ -57,6 +57,9 @@ const SCREENS: readonly Screen[] = [
   },
 ];
 
+/** Cards of people who are let in. */
+const CREW = Array.from({ length: 9 }, (_, index) => `BB-2611-0001${17 + 7 * index}`);
+
 /** A command on a terminal, as `grindvakt NAME -c demo.yaml` and what else stands in `args`. */
 interface Listing {
   name: string;
@@ -65,11 +68,12 @@ interface Listing {
   rows: number;
   /** Then it has said enough, and Ctrl-C ends it; left out, it ends by itself. */
   last?: RegExp;
-  begun?: (demo: Demo) => void;
+  /** Done to the gate until then. */
+  nudge?: (demo: Demo) => void;
 }
 
 const LISTINGS: readonly Listing[] = [
-  { name: "watch", args: "watch -c demo.yaml", columns: 100, rows: 24, last: /superseded/ },
+  { name: "watch", args: "watch -c demo.yaml", columns: 132, rows: 24, last: /blocked/ },
   { name: "doctor", args: "doctor -c demo.yaml", columns: 110, rows: 60 },
   {
     name: "identify",
@@ -77,7 +81,7 @@ const LISTINGS: readonly Listing[] = [
     columns: 130,
     rows: 40,
     // A reader that gives the chip's bytes in the other order.
-    begun: (demo) => void demo.tap("00001000000004"),
+    nudge: (demo) => void demo.tap("00001000000004"),
   },
   { name: "ledger", args: "journal ledger -c demo.yaml", columns: 90, rows: 40 },
 ];
@@ -86,10 +90,10 @@ const demo = await startDemo();
 const browser = await startChromium();
 try {
   await mkdir(DIR, { recursive: true });
-  for (let round = 0; round < 3; round += 1) {
-    for (const { card } of demo.cards)
-      await demo.tap(round === 1 ? card : demo.cards[0]!.card.replace(/1$/, String(9 - round)));
-  }
+  // A crew comes in, two of them leave, and each card that is to be refused is.
+  for (const card of CREW) await demo.tap(card);
+  for (const card of CREW.slice(0, 2)) await leave(card);
+  for (const { card } of demo.cards) if (card !== blocked(demo)) await demo.tap(card);
   await demo.tap(blocked(demo));
   for (const screen of SCREENS) await pictureOfPage(screen);
   for (const listing of LISTINGS) await pictureOfListing(listing);
@@ -109,27 +113,35 @@ async function pictureOfPage({ name, size, theme, language, hash, act }: Screen)
   page.on("console", (message) => process.stderr.write(`${name}: ${message.text()}\n`));
   page.on("pageerror", (error) => process.stderr.write(`${name}: ${error.message}\n`));
   await page.goto(`${demo.consoleUrl}/${hash}`);
-  await page.waitForSelector("main h1:not(:empty)");
+  await page.waitForSelector(hash === "#/" ? ".taps li" : "main h1:not(:empty)");
   await act?.(page, demo);
   await page.waitForTimeout(300);
   await told(name, (path) => page.screenshot({ path, fullPage: process.argv.includes("--full") }));
   await context.close();
 }
 
-async function pictureOfListing({ name, args, columns, rows, last, begun }: Listing): Promise<void> {
+async function pictureOfListing({ name, args, columns, rows, last, nudge }: Listing): Promise<void> {
   const written = await runOnTerminal(
     `'${process.execPath}' '${resolve("dist/daemon/cli.js")}' ${args}`,
     { columns, rows },
     {
       cwd: dirname(demo.settings),
-      ...(last === undefined ? {} : { last }),
-      ...(begun === undefined ? {} : { begun: () => begun(demo) }),
+      last,
+      nudge: () => nudge?.(demo),
     },
   );
-  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, deviceScaleFactor: 1.5 });
+  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, deviceScaleFactor: 1.25 });
   await page.setContent(pageOf(`grindvakt ${args}`, screenAfter(written, { columns })));
   await told(name, (path) => page.locator("body").screenshot({ path, omitBackground: true }));
   await page.close();
+}
+
+async function leave(credential: string): Promise<void> {
+  await fetch(`${demo.consoleUrl}/api/taps`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ reader: "north-out-1", credential }),
+  });
 }
 
 async function told(name: string, take: (path: string) => Promise<unknown>): Promise<void> {

@@ -16,6 +16,7 @@ export interface Terminal {
   rows: number;
 }
 
+const NUDGE_MS = 1_000;
 const CLASSES: Readonly<Record<string, string>> = {
   1: "bold",
   2: "dim",
@@ -26,12 +27,12 @@ const CLASSES: Readonly<Record<string, string>> = {
 
 /**
  * Runs `command` (for a shell) and returns what it wrote, when it has ended, or when it has written `last`: then Ctrl-C ends it.
- * `begun` is called with the first thing it writes.
+ * `nudge` is called again and again until then: what is done to the gate is not heard of before the command listens.
  */
 export async function runOnTerminal(
   command: string,
   { columns, rows }: Terminal,
-  { cwd, last, begun }: { cwd: string; last?: RegExp; begun?: () => void },
+  { cwd, last, nudge }: { cwd: string; last?: RegExp | undefined; nudge?: (() => void) | undefined },
 ): Promise<string> {
   const typed = `stty rows ${rows} columns ${columns}; exec ${command}`;
   const child = spawn("script", ["-qec", typed, "/dev/null"], {
@@ -42,13 +43,14 @@ export async function runOnTerminal(
   let written = "";
   let seen: string | null = null;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    if (written === "") begun?.();
     written += text;
     if (seen !== null || last === undefined || !last.test(written)) return;
     seen = written;
     child.stdin.write("\u0003");
   });
+  const nudging = setInterval(() => nudge?.(), NUDGE_MS);
   await once(child, "close");
+  clearInterval(nudging);
   return seen ?? written;
 }
 

@@ -69,7 +69,7 @@ test("a new user sees why a blocked card was refused, and what to say, by lookin
   const band = page.locator(".gate", { hasText: "north-in" }).locator(".band").first();
   await expect.poll(() => band.innerText()).toContain("Spärrad: kontakta din arbetsgivare.");
   expect(await band.innerText()).toContain("BB-…-000003");
-  await page.locator(".taps a", { hasText: "000003" }).first().click();
+  await band.click();
   await page.waitForSelector(".story");
   const story = await page.innerText("main");
   expect(story).toContain("Nekas: spärrat");

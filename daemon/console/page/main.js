@@ -21,7 +21,7 @@ import { nowView, verdictOf } from "./view-now.js";
 import { presenceView, roll } from "./view-presence.js";
 import { readersView } from "./view-readers.js";
 import { readSiteList, siteView } from "./view-site.js";
-import { tellOf, words } from "./words.js";
+import { saidTo, words } from "./words.js";
 
 const NAV = ["now", "cards", "readers", "site", "presence"];
 /** How old what is shown grows is seen in words. */
@@ -144,7 +144,7 @@ function speak(verdict) {
   const said = [];
   if (spokenVerdict !== null && spokenVerdict !== verdict) said.push(verdict);
   if (spokenTap !== null && tapKey !== spokenTap && tap?.seq === null)
-    said.push(`${tap.accessPoint}: ${tellOf(tap.reason)}`);
+    said.push(`${tap.accessPoint}: ${saidTo(tap)}`);
   spokenVerdict = verdict;
   spokenTap = tapKey ?? "";
   if (said.length > 0) voice.textContent = said.join(". ");

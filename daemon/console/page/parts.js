@@ -1,6 +1,6 @@
 /** Small pieces that every view is made of. */
 import { h, svg } from "./dom.js";
-import { ago, tellOf, timeOf, words } from "./words.js";
+import { ago, outcomeOf, saidTo, timeOf, words } from "./words.js";
 
 const PATHS = {
   check: "M5 13l4.5 4.5L19 7.5",
@@ -51,9 +51,16 @@ export function cardText(card) {
 }
 
 /**
- * A tap leads to its card's story. Whoever is not shown the number asks by the tap's sequence, or, where it was just told live and
- * has none yet, by when and where it was.
+ * Where a tap's card is told of; null: no number was read. Whoever is not shown the number asks by the tap's sequence, or, where it was
+ * just told live and has none yet, by when and where it was.
  */
+export function storyOf({ seq, time, reader, card }) {
+  if (card === null) return null;
+  const asked = card.includes("…") ? `tap:${seq ?? `${time}~${reader}`}` : card;
+  return `#/card/${encodeURIComponent(asked)}`;
+}
+
+/** A tap leads to its card's story. */
 export function tapList(taps, isLinked = true) {
   const w = words();
   if (taps.length === 0) return h("p", { class: "empty" }, w.nothingHere);
@@ -61,15 +68,10 @@ export function tapList(taps, isLinked = true) {
     "ol",
     { class: "taps" },
     taps.map((tap) => {
-      const { seq, time, accessPoint, reader, card, reason } = tap;
+      const { time, accessPoint, reader, card } = tap;
       const body = [
         sign(moodOf(tap)),
-        h(
-          "span",
-          { class: "tap-what" },
-          h("strong", {}, w.reasons[reason] ?? reason),
-          h("span", {}, tellOf(reason)),
-        ),
+        h("span", { class: "tap-what" }, h("strong", {}, outcomeOf(tap)), h("span", {}, saidTo(tap))),
         h("span", { class: "tap-card" }, cardText(card)),
         h(
           "span",
@@ -79,10 +81,9 @@ export function tapList(taps, isLinked = true) {
         h("time", { class: "tap-when", datetime: time }, timeOf(time)),
       ];
       const key = `${time} ${reader}`;
-      if (card === null || !isLinked)
+      const href = isLinked ? storyOf(tap) : null;
+      if (href === null)
         return h("li", { "data-key": key }, h("div", { class: "tap" }, body, h("span", { class: "icon" })));
-      const asked = card.includes("…") ? `tap:${seq ?? `${time}~${reader}`}` : card;
-      const href = `#/card/${encodeURIComponent(asked)}`;
       return h("li", { "data-key": key }, h("a", { class: "tap", href }, body, icon("chevron")));
     }),
   );

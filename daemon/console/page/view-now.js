@@ -1,13 +1,15 @@
 /** How the gate is, at a glance, and what happens at it. */
 import { latency, tapsAnHour, unsent } from "./charts.js";
 import { h } from "./dom.js";
-import { cardText, icon, moodOf, noticeOf, sign, since, tapList } from "./parts.js";
+import { cardText, icon, moodOf, noticeOf, sign, since, storyOf, tapList } from "./parts.js";
 import { state } from "./state.js";
-import { number, tellOf, timeOf, words } from "./words.js";
+import { number, saidTo, timeOf, words } from "./words.js";
 
 /** So long the last tap is shown in full colour: somebody is standing there. */
 const FRESH_MS = 20_000;
 const TAPS = 8;
+/** So many troubles are told at once, so that the gates stay in sight below them. */
+const ISSUES = 2;
 
 /** What is wrong, the worst first: `{ mood, text }`. */
 export function issuesOf(status) {
@@ -98,14 +100,23 @@ function heroOf() {
         ? h("p", {}, w.lostSince(timeOf(heardAtMs)))
         : issues.length === 0
           ? h("p", {}, w.wellSub)
-          : h(
-              "ul",
-              {},
-              issues.map(({ text }) => h("li", {}, text)),
-            ),
+          : [listOf(issues.slice(0, ISSUES)), moreOf(issues.slice(ISSUES))],
     ),
     h("dl", { class: `glance${lostAtMs === null ? "" : " old"}` }, glances(status)),
   );
+}
+
+function listOf(issues) {
+  return h(
+    "ul",
+    {},
+    issues.map(({ text }) => h("li", {}, text)),
+  );
+}
+
+function moreOf(issues) {
+  if (issues.length === 0) return null;
+  return h("details", {}, h("summary", {}, words().moreIssues(issues.length)), listOf(issues));
 }
 
 function glances({ list, readers, accessPoints, outbox, broker }) {
@@ -194,12 +205,18 @@ function gateOf({ id, direction, readers }) {
 function bandOf(tap) {
   const isFresh = Date.now() - Date.parse(tap.time) < FRESH_MS;
   const { accessPoint, time, card, reader } = tap;
+  const href = storyOf(tap);
   return h(
-    "div",
-    // Another tap is another element, and draws the eye.
-    { class: `band ${moodOf(tap)}${isFresh ? " fresh" : ""}`, "data-key": `${accessPoint} ${time}` },
+    href === null ? "div" : "a",
+    {
+      class: `band ${moodOf(tap)}${isFresh ? " fresh" : ""}`,
+      // Another tap is another element, and draws the eye.
+      "data-key": `${accessPoint} ${time}`,
+      href,
+    },
     sign(moodOf(tap)),
-    h("p", { class: "band-words" }, tellOf(tap.reason)),
+    h("p", { class: "band-words" }, saidTo(tap)),
+    href === null ? null : icon("chevron"),
     h("p", { class: "band-who" }, cardText(card), h("span", {}, since(time)), h("span", {}, reader)),
   );
 }

@@ -20,6 +20,7 @@ const SV = {
   bad: "Grinden fungerar inte som den ska",
   lost: "Ingen kontakt med grinden",
   lostSince: (time) => `Sidan försöker igen av sig själv. Det du ser är från ${time}.`,
+  moreIssues: (count) => (count === 1 ? "En sak till" : `${count} saker till`),
   wellSub: "Kort läses, beslut fattas och allt skrivs ner.",
   canDecide: "Kan besluta",
   yes: "Ja",
@@ -37,6 +38,8 @@ const SV = {
   noTapYet: "Inget kort än",
   noTapWhat: "Håll ett kort mot läsaren, så syns det här direkt.",
   noCardRead: "inget nummer",
+  letOut: "Utsläppt",
+  goodbye: "Hej då.",
   up: "i drift",
   down: "nere",
   starting: "startar",
@@ -217,7 +220,7 @@ const SV = {
     noReader: "Ingen läsare är i drift. Kontrollera kabel och ström.",
     startingReaders: "Läsarna håller på att öppnas.",
     shut: (gate) => `${gate} öppnar inte: reläet svarar inte. Kontrollera reläkortets kabel och ström.`,
-    readerDown: (reader, why) => `Läsaren ${reader} är nere${why ? `: ${why}` : ""}.`,
+    readerDown: (reader, why) => `Läsaren ${reader} är nere${why ? `: ${why}` : "."}`,
     late: "Kortlistan är sen. Nya spärrar når inte fram förrän nätet är tillbaka.",
     stale: "Kortlistan är för gammal. Kontrollera nätet.",
     unsent: (count) => `${count} händelser väntar: mottagaren nås inte. Inget går förlorat.`,
@@ -269,6 +272,7 @@ const EN = {
   bad: "The gate does not work as it should",
   lost: "No contact with the gate",
   lostSince: (time) => `The page tries again by itself. What you see is from ${time}.`,
+  moreIssues: (count) => (count === 1 ? "One more" : `${count} more`),
   wellSub: "Cards are read, decisions made, and all is written down.",
   canDecide: "Can decide",
   yes: "Yes",
@@ -290,6 +294,8 @@ const EN = {
   noTapYet: "No card yet",
   noTapWhat: "Hold a card against the reader, and it shows here at once.",
   noCardRead: "no number",
+  letOut: "Let out",
+  goodbye: "Goodbye.",
   up: "up",
   down: "down",
   starting: "starting",
@@ -471,7 +477,7 @@ const EN = {
     startingReaders: "The readers are being opened.",
     shut: (gate) =>
       `${gate} does not open: its relay does not answer. Check the relay board's cable and power.`,
-    readerDown: (reader, why) => `Reader ${reader} is down${why ? `: ${why}` : ""}.`,
+    readerDown: (reader, why) => `Reader ${reader} is down${why ? `: ${why}` : "."}`,
     late: "The card list is late. New blocks do not arrive until the network is back.",
     stale: "The card list is too old. Check the network.",
     unsent: (count) => `${count} events are waiting: the broker is out of reach. Nothing is lost.`,
@@ -506,6 +512,21 @@ const EN = {
 
 export function words() {
   return state.language === "en" ? EN : SV;
+}
+
+function isWayOut({ accessPoint, granted }) {
+  const { direction } = state.status.accessPoints.find(({ id }) => id === accessPoint) ?? {};
+  return granted && direction === "exit";
+}
+
+/** How a tap ended, in a word. */
+export function outcomeOf(tap) {
+  return isWayOut(tap) ? words().letOut : (words().reasons[tap.reason] ?? tap.reason);
+}
+
+/** What somebody is told who has just tapped. */
+export function saidTo(tap) {
+  return isWayOut(tap) ? words().goodbye : tellOf(tap.reason);
 }
 
 /** What to tell somebody, as the gateway words it. */
