@@ -21,6 +21,34 @@ function partsOfTheRun(names: readonly string[]): Record<string, Elsewhere> {
   );
 }
 
+/** The centre of a fleet, from an empty machine to the roll call, in the order of its page. */
+const ofFleet: Readonly<Record<string, Elsewhere>> = Object.fromEntries(
+  [
+    "apt-get install",
+    "cd /opt/grindvakt",
+    "grindvakt feed init",
+    "examples/fleet/make-centre",
+    "ln -s /srv/fleet/broker",
+    "ln -s /srv/fleet/web",
+    "sudo -u postgres createdb",
+    "sudo -u postgres psql",
+    "cp examples/consumer",
+    "adduser",
+    "systemctl enable",
+    "examples/fleet/add-gate",
+    "grindvakt feed set",
+    "PGDATABASE=grindvakt node",
+    "psql -qAt",
+    "grindvakt journal verify",
+  ].map((words) => [
+    words,
+    {
+      why: "it wants PostgreSQL, and partly root: npm run test:fleet-example",
+      heldBy: "test/fleet/fleet.test.ts",
+    },
+  ]),
+);
+
 export const ELSEWHERE: Readonly<Record<string, Readonly<Record<string, Elsewhere>>>> = {
   "README.md": {
     "npm ci": {
@@ -51,6 +79,7 @@ export const ELSEWHERE: Readonly<Record<string, Readonly<Record<string, Elsewher
   "docs/fleet.md": {
     "npm run bench:fleet": { why: "it takes seven minutes", heldBy: "bench/fleet.ts" },
   },
+  "docs/hundred-gates.md": ofFleet,
   "docs/install.md": {
     "sudo apt-get install": { why: ROOT, heldBy: "test/install/deb.test.ts" },
     "sudo nano": { why: "somebody types", heldBy: "test/install/deb.test.ts" },
