@@ -205,8 +205,10 @@ test("somebody who comes in meanwhile is on the roll call, and what is refused i
   const page = await visit("#/presence", {}, /status of 422/);
   await signIn(page);
   const card = cardOf("granted").replace(/1$/, "9");
+  await page.fill("#hand-why", "halvvägs");
   await demo.tap(card);
   await page.locator(".roll tbody tr", { hasText: card }).waitFor();
+  expect(await page.inputValue("#hand-why")).toBe("halvvägs");
   await page.fill("#hand-card", "inget kort");
   await page.fill("#hand-why", "test");
   await page.click("button[value=leave]");
@@ -254,6 +256,29 @@ test("who signs in sees each card that was shown once, with its whole number", a
   await signIn(page);
   await expect.poll(() => row.first().innerText()).toContain(cardOf("expired"));
   expect(await row.count()).toBe(count);
+});
+
+test("identify is answered above all else, and what was typed stays", async () => {
+  const page = await visit("#/identify/north-in-1");
+  await signIn(page);
+  await page.fill("#wanted", cardOf("granted"));
+  await page.click("form[data-submit=identify] button");
+  await page.waitForSelector("[data-listening=yes]");
+  // Its chip, the bytes in the other order; again until the gate listens.
+  const verdict = page.locator(".verdict");
+  await expect
+    .poll(
+      async () => {
+        await demo.tap("00001000000004");
+        return (await verdict.count()) === 0 ? "" : verdict.innerText();
+      },
+      { interval: 500, timeout: 20_000 },
+    )
+    .toContain("reads: { uid: hex, order: lsb, bytes: 7 }");
+  const { y } = (await verdict.boundingBox())!;
+  expect(y).toBeLessThan((await page.locator("form[data-submit=identify]").boundingBox())!.y);
+  expect(await page.inputValue("#wanted")).toBe(cardOf("granted"));
+  expect(await faultsOf(page)).toEqual([]);
 });
 
 test("a wrong password is said in the dialog, which stays", async () => {

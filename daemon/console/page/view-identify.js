@@ -55,14 +55,18 @@ export function identifyView(reader) {
   if (!state.session.signedIn) return [...head, signInFirst(w.whySignIn)];
   return [
     ...head,
-    h(
-      "ol",
-      { class: "steps" },
-      w.identifySteps.map((step) => h("li", {}, step)),
-    ),
+    // Who has had an answer knows how.
+    isOurs && hunt.left !== null
+      ? adviceOf(hunt.left)
+      : h(
+          "ol",
+          { class: "steps" },
+          w.identifySteps.map((step) => h("li", {}, step)),
+        ),
     h(
       "form",
-      { class: "panel row-form", "data-submit": "identify", "data-reader": reader },
+      // What was typed stays, whatever comes above it.
+      { class: "panel row-form", "data-submit": "identify", "data-reader": reader, "data-key": "identify" },
       field(
         w.identifyCard,
         h("input", {
@@ -87,7 +91,7 @@ export function identifyView(reader) {
           ? { mood: "bad", text: hunt.fault }
           : null,
     ),
-    isOurs && hunt.left !== null ? [adviceOf(hunt.left), readingsOf(hunt.ways)] : null,
+    isOurs && hunt.left !== null ? readingsOf(hunt.ways) : null,
   ];
 }
 

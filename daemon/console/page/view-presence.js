@@ -166,7 +166,8 @@ function byHandForm() {
   const w = words();
   return h(
     "section",
-    { class: "no-print titled", "aria-labelledby": "by-hand-title" },
+    // What was typed stays, whoever comes and goes above it.
+    { class: "no-print titled", "aria-labelledby": "by-hand-title", "data-key": "by-hand" },
     h("h2", { id: "by-hand-title" }, w.byHandTitle),
     h("p", { class: "soft" }, w.byHandHint),
     h(
