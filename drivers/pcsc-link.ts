@@ -5,7 +5,9 @@ import type { OpenPcsc } from "./pcsc-process.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
 import { stampOf } from "./stamp.ts";
 
-/** From its start to its word that all readers have been told of: on a small board Node alone takes a second or two. */
+/** To its first word: on a small board Node alone takes a second or two, and much more while the whole board starts. */
+const startMsMax = 15_000;
+/** Its heart beats from then on, but not while the native layer loads and finds pcscd; it does not come back where that spins. */
 const readyMsMax = 4_000;
 /** Its heart beats every 500 ms; a silent one spins or hangs. With the new start it is back within 5 s. */
 const silentMsMax = 2_000;
@@ -43,7 +45,7 @@ export class PcscLink {
     const channel = await open({ data: (bytes) => this.#take(bytes), closed: (why) => this.#end(why) });
     this.#channel = channel;
     if (this.#ended) return channel.close();
-    this.#listen(silentSteps, readyMsMax);
+    this.#listen(silentSteps, startMsMax);
     await ready;
   }
 
@@ -80,8 +82,7 @@ export class PcscLink {
       this.#isReady = true;
       this.#ready();
     }
-    // While it gets ready only its own limit counts.
-    if (this.#isReady) this.#listen(silentSteps, silentMsMax);
+    this.#listen(silentSteps, this.#isReady ? silentMsMax : readyMsMax);
     if (message.kind !== "ready" && message.kind !== "beat") this.#hear(message, stamp);
   }
 
@@ -97,7 +98,7 @@ export class PcscLink {
     if (this.#isReady) return `the PC/SC process has said nothing for ${silentMsMax} ms`;
     return this.#hasSpoken
       ? "pcscd lets nobody in, or does not answer: docs/pcsc.md says how this user may use it"
-      : `the PC/SC process has not started within ${readyMsMax} ms`;
+      : `the PC/SC process has not started within ${startMsMax} ms`;
   }
 
   #end(why: string): void {

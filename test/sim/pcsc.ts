@@ -13,8 +13,7 @@ import type { OpenPcsc } from "../../drivers/pcsc-process.ts";
 import type { ChannelEvents, Clock } from "../../drivers/ports.ts";
 import { STORAGE_ATR } from "../peers/pcscd.ts";
 
-const START_MS = 100;
-const READY_MS = 250;
+const READY_MS = 150;
 const BEAT_MS = 500;
 
 export class SimPcsc {
@@ -23,6 +22,8 @@ export class SimPcsc {
   living = 0;
   /** What the readers were told, in order. */
   readonly commands: ToPcsc[] = [];
+  /** Until its first word. */
+  startMs = 100;
   /** Lives, and says nothing. */
   isSilent = false;
   /** What the reader answers a command; hex. */
@@ -47,11 +48,11 @@ export class SimPcsc {
     this.starts += 1;
     this.living += 1;
     const heard = toPcscReader();
-    this.#clock.after(START_MS, () => {
+    this.#clock.after(this.startMs, () => {
       this.#beat(life);
       for (const reader of this.#readers.keys()) this.#appear(reader);
     });
-    this.#clock.after(READY_MS, () => life.say(this.isSilent ? null : { kind: "ready" }));
+    this.#clock.after(this.startMs + READY_MS, () => life.say(this.isSilent ? null : { kind: "ready" }));
     return {
       write: async (bytes) => {
         await Promise.resolve();

@@ -134,6 +134,26 @@ describe("PC/SC readers", () => {
     expect(site.pcsc.starts).toBe(2);
   });
 
+  it("wait for a process that a busy board takes long to start, and no longer for one that does not", async () => {
+    site.pcsc.startMs = 12_000;
+    const heard = new ReaderListener();
+    const reader = pcscReader.create({ id: "slow", name: ONE, hub: site.hub }, site.world, heard);
+    started.push({ reader, heard });
+    const starting = reader.start().then(() => {
+      heard.speaking = true;
+    });
+    await advance(12_200);
+    await starting;
+    await advance(0);
+    expect([heard.states, site.pcsc.starts]).toEqual([["up"], 1]);
+    site.pcsc.startMs = 60_000;
+    site.pcsc.crash("it ends");
+    await advance(15_000);
+    expect(site.pcsc.starts).toBe(2);
+    await advance(2_000);
+    expect(site.pcsc.starts).toBe(3);
+  });
+
   it("go down with a process that hangs, which is killed and started anew", async () => {
     const { heard } = await start("Interface 00 00");
     site.pcsc.isSilent = true;
