@@ -1,7 +1,14 @@
 /**
- * A USB card reader of our own make: USB's descriptors and requests (USB 2.0, chapter 9) and the bulk messages of smart card readers
- * (CCID, revision 1.1), for as many interfaces as the reader has. What it is and what it does is `Ccid`'s.
+ * A USB card reader of our own make: the descriptors and messages of smart card readers (CCID, revision 1.1), for as many interfaces
+ * as the reader has. What it is and what it does is `Ccid`'s.
  */
+import {
+  answerStandard,
+  describeEndpoint,
+  describeInterface,
+  firstOwnString,
+  type UsbIdentity,
+} from "./usb-descriptors.ts";
 import type { Setup, UsbDevice } from "./usbip.ts";
 
 /** One interface: a slot of its own. */
@@ -11,6 +18,8 @@ export interface CcidSlot {
   /** What CCID's descriptor says of it (5.1), in the order it has there. */
   describe: SlotFacts;
   endpoints: { notify: number; out: number; in: number };
+  /** How long it thinks about whether a card is in it, when none is. */
+  idleMs?: number;
   /** Null: no card is in it. */
   atr(): Buffer | null;
   exchange(apdu: Buffer): Promise<Buffer>;
@@ -30,28 +39,14 @@ export interface SlotFacts {
   messageBytesMax: number;
 }
 
-export interface Ccid {
-  vendorId: number;
-  productId: number;
-  usbRelease: number;
-  release: number;
-  controlBytes: number;
-  maker: string;
-  product: string;
+export interface Ccid extends UsbIdentity {
   slots: readonly CcidSlot[];
   /** It has got its power, and knows only what it keeps without. */
   wake(): void;
 }
 
-const DESCRIPTORS = { device: 1, configuration: 2, string: 3 } as const;
-const GET_DESCRIPTOR = 6;
-const GET_STATUS = 0;
-/** Those that change what is of no account here: a feature, the configuration, the interface's setting. */
-const TAKEN = [1, 3, 9, 11];
-const STANDARD = 0x60;
-const ENGLISH = 0x0409;
-/** In units of 2 mA. */
-const POWER = 100;
+const CCID_CLASS = 0x0b;
+const NOT_STANDARD = 0x60;
 
 const OUT = { powerOn: 0x62, powerOff: 0x63, slotStatus: 0x65, exchange: 0x6f, parameters: 0x6c } as const;
 const OUT_MORE = { resetParameters: 0x6d, setParameters: 0x61, escape: 0x6b } as const;
@@ -70,6 +65,7 @@ const T1_PARAMETERS = Buffer.from("11104d0000fe00", "hex");
 export class CcidDevice implements UsbDevice {
   readonly #ccid: Ccid;
   readonly #active = new Set<CcidSlot>();
+  readonly #missed = new Set<CcidSlot>();
   #say: (endpoint: number, bytes: Buffer) => void = () => {};
   /** Messages are answered one at a time, as `bMaxCCIDBusySlots` says. */
   #work: Promise<void> = Promise.resolve();
@@ -93,68 +89,30 @@ export class CcidDevice implements UsbDevice {
   moved(slot: CcidSlot): void {
     const isThere = slot.atr() !== null;
     if (!isThere) this.#active.delete(slot);
+    this.#missed.delete(slot);
     this.#say(slot.endpoints.notify, Buffer.of(IN.moved, isThere ? 0b11 : 0b10));
+  }
+
+  /** Whether the host has asked and heard that no card is there, since the last one has come or gone. */
+  isMissed(slot: CcidSlot): boolean {
+    return this.#missed.has(slot);
   }
 
   // ---------------------------------------------------------------- USB
 
-  control({ requestType, request, value, length }: Setup): Buffer | null {
+  control(setup: Setup): Buffer | null {
     // CCID's own, abort and the lists of clocks and rates, no ACR has.
-    if ((requestType & STANDARD) !== 0) return null;
-    if (request === GET_STATUS) return Buffer.alloc(2);
-    if (TAKEN.includes(request)) return Buffer.alloc(0);
-    if (request !== GET_DESCRIPTOR) return null;
-    return this.#descriptor(value >> 8, value & 0xff)?.subarray(0, length) ?? null;
+    if ((setup.requestType & NOT_STANDARD) !== 0) return null;
+    const interfaces = this.#ccid.slots.map((slot, index) => this.#interface(slot, index));
+    return answerStandard(setup, this.#ccid, this.#names, interfaces);
   }
 
-  #descriptor(kind: number, index: number): Buffer | null {
-    switch (kind) {
-      case DESCRIPTORS.device:
-        return this.#device();
-      case DESCRIPTORS.configuration:
-        return index === 0 ? this.#configuration() : null;
-      case DESCRIPTORS.string: {
-        if (index === 0) return Buffer.of(4, DESCRIPTORS.string, ENGLISH & 0xff, ENGLISH >> 8);
-        const text = this.#strings[index - 1];
-        if (text === undefined) return null;
-        const bytes = Buffer.from(text, "utf16le");
-        return Buffer.concat([Buffer.of(2 + bytes.length, DESCRIPTORS.string), bytes]);
-      }
-      default:
-        return null;
-    }
-  }
-
-  get #strings(): string[] {
-    const { maker, product, slots } = this.#ccid;
-    return [maker, product, ...slots.flatMap(({ name }) => (name === null ? [] : [name]))];
-  }
-
-  #device(): Buffer {
-    const { vendorId, productId, usbRelease, release, controlBytes } = this.#ccid;
-    const bytes = Buffer.alloc(18);
-    bytes.set([18, DESCRIPTORS.device]);
-    bytes.writeUInt16LE(usbRelease, 2);
-    bytes.writeUInt8(controlBytes, 7);
-    bytes.writeUInt16LE(vendorId, 8);
-    bytes.writeUInt16LE(productId, 10);
-    bytes.writeUInt16LE(release, 12);
-    // Maker and product by their strings; no serial number; one configuration.
-    bytes.set([1, 2, 0, 1], 14);
-    return bytes;
-  }
-
-  #configuration(): Buffer {
-    const { slots } = this.#ccid;
-    const parts = slots.map((slot, index) => this.#interface(slot, index));
-    const head = Buffer.of(9, DESCRIPTORS.configuration, 0, 0, slots.length, 1, 0, 0x80, POWER);
-    const all = Buffer.concat([head, ...parts]);
-    all.writeUInt16LE(all.length, 2);
-    return all;
+  get #names(): string[] {
+    return this.#ccid.slots.flatMap(({ name }) => (name === null ? [] : [name]));
   }
 
   #interface({ name, describe, endpoints }: CcidSlot, index: number): Buffer {
-    const string = name === null ? 0 : this.#strings.indexOf(name) + 1;
+    const string = name === null ? 0 : firstOwnString + this.#names.indexOf(name);
     const ccid = Buffer.alloc(54);
     ccid.set([54, 0x21]);
     ccid.writeUInt16LE(describe.release, 2);
@@ -169,11 +127,11 @@ export class CcidDevice implements UsbDevice {
     ccid.writeUInt32LE(describe.messageBytesMax, 44);
     ccid.writeUInt8(1, 53);
     return Buffer.concat([
-      Buffer.of(9, 4, index, 0, 3, 0x0b, 0, 0, string),
+      describeInterface(index, 3, CCID_CLASS, string),
       ccid,
-      Buffer.of(7, 5, endpoints.notify, 3, 8, 0, 16),
-      Buffer.of(7, 5, endpoints.out, 2, 64, 0, 0),
-      Buffer.of(7, 5, endpoints.in, 2, 64, 0, 0),
+      describeEndpoint(endpoints.notify, "interrupt", 8, 16),
+      describeEndpoint(endpoints.out, "bulk", 64),
+      describeEndpoint(endpoints.in, "bulk", 64),
     ]);
   }
 
@@ -207,6 +165,8 @@ export class CcidDevice implements UsbDevice {
         this.#active.delete(slot);
         return reply(IN.status, nothing);
       case OUT.slotStatus:
+        if (!isThere) this.#missed.add(slot);
+        if (!isThere && slot.idleMs !== undefined) await new Promise((go) => setTimeout(go, slot.idleMs));
         return reply(IN.status, nothing);
       case OUT.exchange: {
         if (!isThere) return reply(IN.data, nothing, MUTE);

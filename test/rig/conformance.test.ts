@@ -40,7 +40,8 @@ const ONCE = { retry: 0 };
 const ALL_STACKS = [
   { suites: "a USB serial adapter", file: "serial", sockets: ["SUITE.sock"] },
   { suites: "uhid and hidraw", file: "hidraw", sockets: [] },
-  { suites: "a USB keyboard and libusb", file: "libusb", sockets: [] },
+  { suites: "USB HID devices and libusb", file: "libusb", sockets: [] },
+  { suites: "OSDP on a USB serial adapter", file: "osdp", sockets: ["SUITE.sock"] },
   { suites: "a USB CCID reader and pcscd", file: "pcsc", sockets: ["card.sock"] },
 ];
 /** All of them take as long as everything else of the short form together. */

@@ -79,7 +79,7 @@ export class UsbSerial {
     this.#hasBackend = false;
   }
 
-  send(bytes: string): void {
+  async send(bytes: string | Uint8Array): Promise<void> {
     this.#line?.write(bytes);
   }
 }

@@ -20,8 +20,8 @@ export interface UsbDevice {
   /** It has power, and is a new one to the host. `say`: gives bytes to whoever reads there, now or later. */
   plugged(say: (endpoint: number, bytes: Buffer) => void): void;
   unplugged(): void;
-  /** Null: refused. */
-  control(setup: Setup): Buffer | null;
+  /** `data`: what the host sends with it. Null: refused. */
+  control(setup: Setup, data: Buffer): Buffer | null;
   take(endpoint: number, bytes: Buffer): void;
 }
 
@@ -61,7 +61,8 @@ export class UsbCable {
   async plug(): Promise<void> {
     if (!this.#server.listening) {
       await once(this.#server.listen(0, "127.0.0.1"), "listening");
-      this.#guestPort = await this.#guest.lead((this.#server.address() as AddressInfo).port);
+      const { port } = this.#server.address() as AddressInfo;
+      this.#guestPort = this.#guest.place.isInside ? port : await this.#guest.lead(port);
     }
     const attach = `echo "${this.#socket} 3 ${this.#socket + 1} ${FULL_SPEED}" >${VHCI}/attach`;
     await this.#guest.sh(
@@ -110,15 +111,15 @@ export class UsbCable {
       const number = header.readUInt32BE(16);
       const length = header.readUInt32BE(24);
       if (number === 0) {
-        const answer = this.#device.control(setupOf(header.subarray(40)));
+        const answer = this.#device.control(setupOf(header.subarray(40)), data);
         if (answer === null) return submitted(line, sequence, STALLED, Buffer.alloc(0));
-        return submitted(line, sequence, 0, isIn ? answer.subarray(0, length) : answer);
+        return isIn ? submitted(line, sequence, 0, answer.subarray(0, length)) : taken(line, sequence, data);
       }
       if (isIn) {
         of(waiting, number | 0x80).push({ sequence, length });
         return give(number | 0x80);
       }
-      submitted(line, sequence, 0, Buffer.alloc(0), data.length);
+      taken(line, sequence, data);
       this.#device.take(number, data);
     };
     const unlink = (header: Buffer): void => {
@@ -164,6 +165,10 @@ function eachCommand(
       bytes = bytes.subarray(end);
     }
   };
+}
+
+function taken(line: Socket, sequence: number, { length }: Buffer): void {
+  submitted(line, sequence, 0, Buffer.alloc(0), length);
 }
 
 function submitted(line: Socket, sequence: number, status: number, data: Buffer, length = data.length): void {

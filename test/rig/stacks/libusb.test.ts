@@ -1,28 +1,47 @@
-/** A reader that types, QEMU's USB keyboard, through node-hid and libusb. */
+/** A reader that types, QEMU's USB keyboard, and HID devices of our own make over USB/IP, through node-hid and libusb. */
+
+import type { Hid, HidIds } from "../../../drivers/hid.ts";
+import { HidBoards } from "../../../drivers/hid-boards.ts";
 import { createNodeHid } from "../../../drivers/hid-node.ts";
 import { hidReader } from "../../../drivers/reader-hid.ts";
+import { hidRelay } from "../../../drivers/relay-hid.ts";
+import { hidConformance } from "../../conformance/hid.ts";
 import { readerConformance } from "../../conformance/reader.ts";
-import { hurriedWorld } from "../../conformance/world.ts";
+import { relayConformance } from "../../conformance/relay.ts";
+import { hurriedWorld, type TestWorld } from "../../conformance/world.ts";
 import { Keyboard } from "../keyboard.ts";
+import { UsbRelayBoard, UsbStore } from "../usb-hid.ts";
 import { inside } from "./inside.ts";
 
 const IDS = { vendorId: 0x0627, productId: 1 };
 /** Who types and who reads share one slow processor here: keys that nobody has fetched are lost. */
 const holdMs = 50;
 
+/** Plugged in, or pulled, is what libusb has heard of, from udev. */
+function seenBy(
+  hid: Hid,
+  world: TestWorld,
+  ids: HidIds,
+  device: { plug(): Promise<void>; unplug(): Promise<void> },
+) {
+  const isSeen = async () => (await hid.list(ids)).length > 0;
+  return {
+    plug: async (): Promise<void> => {
+      await device.plug();
+      while (!(await isSeen())) await world.pass();
+    },
+    pull: async (): Promise<void> => {
+      await device.unplug();
+      while (await isSeen()) await world.pass();
+    },
+  };
+}
+
 readerConformance("hid (USB and libusb, keyboard)", true, async () => {
   const world = hurriedWorld(1);
   const keyboard = new Keyboard(inside(), holdMs);
   const hid = createNodeHid({ takesFromKernel: true }, world.clock);
-  // Plugged in, or pulled, is what libusb has heard of, from udev.
-  const plug = async (): Promise<void> => {
-    await keyboard.plug();
-    while ((await hid.list(IDS)).length === 0) await world.pass();
-  };
-  const pull = async (): Promise<void> => {
-    await keyboard.unplug();
-    while ((await hid.list(IDS)).length > 0) await world.pass();
-  };
+  const { plug, pull } = seenBy(hid, world, IDS, keyboard);
   await plug();
   return {
     world,
@@ -41,5 +60,44 @@ readerConformance("hid (USB and libusb, keyboard)", true, async () => {
     present: (text) => keyboard.type(`${text.toLowerCase()}\n`),
     cable: { vanish: pull, comeBack: plug },
     dispose: pull,
+  };
+});
+
+hidConformance("USB and libusb", async () => {
+  const world = hurriedWorld(1);
+  const ids = { vendorId: 0x0c27, productId: 0x3bfb };
+  const store = new UsbStore(inside(), 0);
+  const hid = createNodeHid({ takesFromKernel: true }, world.clock);
+  const { plug, pull } = seenBy(hid, world, ids, store);
+  await plug();
+  return {
+    ...{ hid, ids, plug, pull, pass: world.pass },
+    report: async (bytes) => store.report(bytes),
+    dispose: () => store.remove(),
+  };
+});
+
+relayConformance("hid (USB and libusb)", true, async () => {
+  const world = hurriedWorld(1);
+  const board = new UsbRelayBoard(inside(), 1);
+  const channel = 2;
+  const isOn = (state: number) => (state & 2) !== 0;
+  const hid = createNodeHid({ takesFromKernel: true }, world.clock);
+  const { plug, pull } = seenBy(hid, world, { vendorId: 0x16c0, productId: 0x05df }, board);
+  let pluggedAt = 0;
+  const comeBack = async (): Promise<void> => {
+    pluggedAt = board.states.length;
+    await plug();
+  };
+  await comeBack();
+  const boards = new HidBoards(hid, world.clock);
+  return {
+    world,
+    create: (events) => hidRelay.create({ id: "north-in", channel, boards }, world, events),
+    pulseMs: 2_000,
+    energised: () => isOn(board.states.at(-1) ?? 0),
+    releases: () => board.states.slice(pluggedAt).filter((state) => !isOn(state)).length,
+    cable: { vanish: pull, comeBack },
+    dispose: () => board.remove(),
   };
 });
