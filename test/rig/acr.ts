@@ -89,6 +89,11 @@ export abstract class ContactlessReader implements Ccid {
     this.#device?.moved(this.slots[0]!);
   }
 
+  /** Whether pcscd has seen that the card is gone: one that comes back sooner was never gone. */
+  get isMissed(): boolean {
+    return this.#device?.isMissed(this.slots[0]!) ?? false;
+  }
+
   protected get atr(): Buffer | null {
     return this.#uid === null ? null : STORAGE_CARD;
   }
@@ -140,15 +145,18 @@ export class Acr122u extends ContactlessReader {
   readonly slots: readonly CcidSlot[];
   #ownBeep = true;
 
-  /** `release`: of the firmware, as USB has it. libccid wants 2.06 or newer. */
-  constructor(release = 0x0214) {
+  /**
+   * `release`: of the firmware, as USB has it; libccid wants 2.06 or newer. `idleMs`: what some of the newer ones take to say that no
+   * card lies there, up to a second (libccid, ccid.c, of 1.6.2).
+   */
+  constructor({ release = 0x0214, idleMs = 0 } = {}) {
     super();
     this.release = release;
     const obey = (order: Buffer) => this.#obey(order);
     this.slots = [
       {
         ...{ name: null, describe: ACR122_SLOT, endpoints: { notify: 0x81, out: 0x02, in: 0x82 } },
-        ...{ atr: () => this.atr, exchange: obey, escape: obey },
+        ...{ idleMs, atr: () => this.atr, exchange: obey, escape: obey },
       },
     ];
   }
