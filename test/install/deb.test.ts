@@ -41,6 +41,7 @@ test("from an empty root to a deciding gate, in the commands of docs/install.md"
   const startMs = performance.now();
   await installDeb(root, inject("packages").old);
   await root.must("grindvakt", "check", "-c", FILE);
+  expect(await root.must("stat", "-c", "%a %U %s", "/etc/grindvakt/token.key")).toBe("600 root 65");
   await around.configure(root);
   await root.must("grindvakt", "check", "-c", FILE);
   const written = await root.must("grindvakt", "install", "-c", FILE);
