@@ -15,6 +15,7 @@ const AGAIN_MS_MAX = 3_600_000;
 interface Asked {
   times: number;
   dueMs: number;
+  fromSeq: number;
 }
 
 export class Gaps {
@@ -25,19 +26,25 @@ export class Gaps {
     this.#everyMs = everyMs;
   }
 
-  /** The commands to send now: one for a gateway, as it does one at a time. */
+  /** The commands to send now: one for a gateway, as it does one at a time, and none for a gap that is being filled. */
   commands(gaps: readonly Gap[], { wallMs, steadyMs }: { wallMs: number; steadyMs: number }) {
     const keys = new Set(gaps.map(keyOf));
     for (const key of this.#asked.keys()) if (!keys.has(key)) this.#asked.delete(key);
-    const commands = new Map<string, { site: string; gateway: string; payload: string }>();
+    const busy = new Set<string>();
+    const commands: { site: string; gateway: string; payload: string }[] = [];
     for (const gap of gaps) {
-      const asked = this.#asked.get(keyOf(gap)) ?? { times: 0, dueMs: steadyMs };
-      if (commands.has(gap.gateway) || asked.dueMs > steadyMs) continue;
+      const { site, gateway, fromSeq } = gap;
+      const asked = this.#asked.get(keyOf(gap)) ?? { times: 0, dueMs: steadyMs, fromSeq };
+      const isFilling = fromSeq > asked.fromSeq;
+      if (isFilling) this.#asked.set(keyOf(gap), { times: 0, dueMs: steadyMs + this.#everyMs, fromSeq });
+      if (isFilling) busy.add(gateway);
+      if (busy.has(gateway) || asked.dueMs > steadyMs) continue;
+      busy.add(gateway);
       const waitMs = Math.min(this.#everyMs * 2 ** asked.times, AGAIN_MS_MAX);
-      this.#asked.set(keyOf(gap), { times: asked.times + 1, dueMs: steadyMs + waitMs });
-      commands.set(gap.gateway, { site: gap.site, gateway: gap.gateway, payload: payloadOf(gap, wallMs) });
+      this.#asked.set(keyOf(gap), { times: asked.times + 1, dueMs: steadyMs + waitMs, fromSeq });
+      commands.push({ site, gateway, payload: payloadOf(gap, wallMs) });
     }
-    return [...commands.values()];
+    return commands;
   }
 }
 

@@ -98,9 +98,7 @@ export class Link {
     client.on("disconnect", ({ reasonCode }) => end(`the broker ended it: reason ${reasonCode}`));
     client.on("connect", ({ sessionPresent }) => {
       this.#taker.told("the broker is here", { url, sessionPresent });
-      const share = group === null ? "" : `$share/${group}/`;
-      const topics = topicsOf(prefix).map((topic) => share + topic);
-      client.subscribe(topics, { qos: 1 }, (error, grants = []) => {
+      client.subscribe(topicsOf(prefix, group), { qos: 1 }, (error, grants = []) => {
         const refused = grants.find(({ qos }) => qos > 2);
         if (error ?? refused) end(`the broker does not let us hear: ${error?.message ?? refused?.topic}`);
       });

@@ -1,9 +1,9 @@
 /** The centre's consumer: events of all gateways from the broker into PostgreSQL, each once. docs/hundred-gates.md says how it is run. */
 import { Gaps } from "./gaps.ts";
 import { Link } from "./link.ts";
-import { readMessage } from "./message.ts";
+import { type EventRow, type Refusal, readMessage, type StateRow } from "./message.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import { Store } from "./store.ts";
+import { type Put, Store } from "./store.ts";
 
 /** A line of JSON for the log. Card numbers are in none. */
 function say(what: string, facts: object = {}): void {
@@ -29,10 +29,14 @@ async function take(topic: string, payload: Buffer): Promise<void> {
     if (!message.ok) say("a gateway sends nothing again", { gateway: message.gateway, why: message.why });
     return;
   }
-  if (message.kind === "state") return store.putState(message);
-  const put =
-    message.kind === "event" ? await store.put(topic, message) : await store.refuse(topic, message, payload);
+  const put = await putOf(topic, message, payload);
   if (put.kind === "refused") say("a message is not kept as an event", { topic, why: put.why });
+}
+
+function putOf(topic: string, message: EventRow | StateRow | Refusal, payload: Buffer): Promise<Put> {
+  if (message.kind === "event") return store.put(topic, message);
+  if (message.kind === "state") return store.putState(topic, message);
+  return store.refuse(topic, message, payload);
 }
 
 const link = new Link(settings, {

@@ -23,7 +23,12 @@ export interface EventRow {
   card: string | null;
   granted: boolean | null;
   reason: string | null;
+  workplace: string | null;
   tap: string | null;
+  /** A card came or went: a grant, or what a person said by hand. */
+  moves: boolean;
+  /** Nobody went through after all, on `tap`. */
+  takesBack: boolean;
   text: string;
 }
 
@@ -66,9 +71,11 @@ const WORD_CHARACTERS_MAX = 100;
 
 type Fields = Record<string, unknown>;
 
-/** Everything that a gateway says and a centre keeps, below `prefix`. */
-export function topicsOf(prefix: string): string[] {
-  return [...EVENT_KINDS, "state", "reply"].map((kind) => `${prefix}/+/+/${kind}`);
+/** What to subscribe to. Consumers of one `group` share the events among them; states are retained, which MQTT shares with nobody. */
+export function topicsOf(prefix: string, group: string | null): string[] {
+  const share = group === null ? "" : `$share/${group}/`;
+  const events = EVENT_KINDS.map((kind) => `${share}${prefix}/+/+/${kind}`);
+  return [...events, `${prefix}/+/+/state`, `${prefix}/+/+/reply`];
 }
 
 export function readMessage(prefix: string, topic: string, payload: Uint8Array): Message {
@@ -105,6 +112,12 @@ function eventOf(body: Fields, from: { gateway: string; site: string; topicKind:
   const boot = wordOf(clock.boot);
   if (typeof trusted !== "boolean" || boot === null || !Number.isSafeInteger(uptimeMs))
     return "its clock is none";
+  const what = wordOf(data.event);
+  const direction = wordOf(data.direction);
+  const card = typeof data.card === "string" && CARD.test(data.card) ? data.card : null;
+  const isGrant = topicKind === "tap" && data.granted === true;
+  const isByHand = topicKind === "passage" && (what === "entered" || what === "left");
+  const isNothing = what === "not-passed" || what === "withheld" || (what === "failed" && data.heldMs === 0);
   const row: EventRow = {
     kind: "event",
     id,
@@ -115,13 +128,16 @@ function eventOf(body: Fields, from: { gateway: string; site: string; topicKind:
     trusted,
     boot,
     uptimeMs: Number(uptimeMs),
-    what: wordOf(data.event),
+    what,
     accessPoint: wordOf(data.accessPoint),
-    direction: wordOf(data.direction),
-    card: typeof data.card === "string" && CARD.test(data.card) ? data.card : null,
+    direction,
+    card,
     granted: typeof data.granted === "boolean" ? data.granted : null,
     reason: wordOf(data.reason),
+    workplace: wordOf(data.workplaceId),
     tap: wordOf(data.tap),
+    moves: card !== null && direction !== null && (isGrant || isByHand),
+    takesBack: topicKind === "passage" && isNothing,
     text,
   };
   return row;

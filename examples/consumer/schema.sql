@@ -29,16 +29,24 @@ create table if not exists event (
   card text,
   granted boolean,
   reason text,
+  workplace text,
   -- of a passage: the id of the tap that it belongs to
   tap text,
+  -- a card came or went: a grant, or what a person said by hand
+  moves boolean not null,
+  -- nobody went through after all, on the tap that it names
+  takes_back boolean not null,
   received timestamptz not null default clock_timestamp(),
   body json not null
 );
 create unique index if not exists event_seq on event (gateway, seq) where seq is not null;
 create index if not exists event_card on event (card, at) where card is not null;
-create index if not exists event_tap on event (tap) where tap is not null;
+-- All that `movement` asks for, so that the roll call of a week reads no events.
+create index if not exists event_movement on event (site, at)
+  include (card, direction, gateway, access_point, kind, seq, id, workplace) where moves and trusted;
+create index if not exists event_untrusted on event (site) where moves and not trusted;
+create index if not exists event_taken_back on event (tap) include (gateway) where takes_back;
 create index if not exists event_clock on event (boot) where what = 'clock-trusted';
-create index if not exists event_untrusted on event (id) where not trusted;
 create index if not exists event_at on event using brin (at);
 create index if not exists event_received on event using brin (received);
 
@@ -69,33 +77,32 @@ create table if not exists refused (
   times bigint not null default 1
 );
 
-drop view if exists movement, on_site, missing, tap, fleet cascade;
+drop view if exists beyond_whole, movement, on_site, missing, tap, fleet cascade;
 
 create view tap as
   select id, gateway, site, seq, at, trusted, access_point, direction, card, granted, reason, received
   from event where kind = 'tap';
 
--- Each time that a card came or went: a grant, unless it is known that nobody went through, or what a person said by hand.
+-- Each time that a card came or went, unless it is known that nobody went through.
 -- A gateway that had no time yet tells of it later (`clock-trusted`): its earlier events of the same run are then placed by how long it
 -- had been up. Where it never did, all that is known is that it was before the event came.
 create view movement as
-  select m.id, m.site, m.gateway, m.card, m.direction, m.access_point, m.kind = 'passage' as by_hand, m.seq, m.received,
-    m.body -> 'data' ->> 'workplaceId' as workplace,
-    m.trusted, m.at as told_at,
-    case when m.trusted then m.at
-      else coalesce(clock.at - (clock.uptime_ms - m.uptime_ms) * interval '1 millisecond', m.received) end as at,
-    case when m.trusted then 'clock' when clock.at is not null then 'reckoned' else 'received' end as at_by
+  select m.id, m.site, m.gateway, m.card, m.direction, m.access_point, m.kind = 'passage' as by_hand, m.seq, m.workplace,
+    m.at, 'clock' as at_by
+  from event m
+  where m.moves and m.trusted
+    and not exists (select from event p where p.takes_back and p.tap = m.id and p.gateway = m.gateway)
+  union all
+  select m.id, m.site, m.gateway, m.card, m.direction, m.access_point, m.kind = 'passage', m.seq, m.workplace,
+    coalesce(clock.at - (clock.uptime_ms - m.uptime_ms) * interval '1 millisecond', m.received),
+    case when clock.at is null then 'received' else 'reckoned' end
   from event m
   left join lateral (
     select c.at, c.uptime_ms from event c
     where c.boot = m.boot and c.gateway = m.gateway and c.what = 'clock-trusted' order by c.uptime_ms limit 1
-  ) clock on not m.trusted
-  where m.card is not null and m.direction is not null and (
-    m.kind = 'passage' and m.what in ('entered', 'left')
-    or m.kind = 'tap' and m.granted and not exists (
-      select from event p
-      where p.tap = m.id and p.gateway = m.gateway and (
-        p.what in ('not-passed', 'withheld') or p.what = 'failed' and p.body -> 'data' ->> 'heldMs' = '0')));
+  ) clock on true
+  where m.moves and not m.trusted
+    and not exists (select from event p where p.takes_back and p.tap = m.id and p.gateway = m.gateway);
 
 -- Who was on site then: came in by any gateway of the site within seven days and has not left by any. Corrections that came later count.
 create or replace function on_site_at(moment timestamptz)
@@ -104,11 +111,9 @@ create or replace function on_site_at(moment timestamptz)
   select last.site, last.card, last.at, last.gateway, last.access_point, last.by_hand,
     last.at < least(moment, now()) - interval '12 hours'
   from (
-    select distinct on (m.site, m.card) m.*
+    select distinct on (m.site, m.card) m.site, m.card, m.at, m.gateway, m.access_point, m.by_hand, m.direction
     from movement m
-    -- What happened in these days came in them or after; the index over `received` finds that.
-    where m.received > least(moment, now()) - interval '8 days'
-      and m.at > least(moment, now()) - interval '7 days' and m.at <= moment
+    where m.at > least(moment, now()) - interval '7 days' and m.at <= moment
     order by m.site, m.card, m.at desc, m.seq desc nulls last
   ) last
   where last.direction = 'entry'
@@ -125,11 +130,16 @@ create or replace function ledger(first_day date, last_day date)
     min(m.at) filter (where m.direction = 'entry'), max(m.at) filter (where m.direction = 'exit'),
     count(*) filter (where m.direction = 'entry'), count(*) filter (where m.direction = 'exit'), bool_or(m.by_hand)
   from movement m
-  -- The first condition is what the index over `at` finds; the second is the one that counts.
-  where (m.told_at between first_day - 1 and last_day + 2 or not m.trusted)
-    and (m.at at time zone 'Europe/Stockholm')::date between first_day and last_day
+  where m.at >= first_day::timestamp at time zone 'Europe/Stockholm'
+    and m.at < (last_day + 1)::timestamp at time zone 'Europe/Stockholm'
   group by m.site, (m.at at time zone 'Europe/Stockholm')::date, m.card
 $$;
+
+-- What came after `whole_to`, so much of it as is looked at together: the index gives it, however much came before.
+create view beyond_whole as
+  select g.gateway, g.site, g.whole_to, e.seq
+  from gateway g cross join lateral (
+    select seq from event where gateway = g.gateway and seq > g.whole_to order by seq limit 100000) e;
 
 -- Sequences that should be here and are not. The end of a gateway's journal is known from its state, once that has stood for a
 -- while and says that everything was sent.
@@ -138,10 +148,10 @@ create view missing as
   from (
     select gateway, site, seq, lag(seq) over (partition by gateway order by seq) as before
     from (
-      select e.gateway, g.site, e.seq from event e join gateway g using (gateway) where e.seq > g.whole_to
+      select gateway, site, seq from beyond_whole
       union all select gateway, site, whole_to from gateway
       union all select gateway, site, head_seq + 1 from gateway
-        where unsent = 0 and head_seq >= whole_to and state_at < now() - interval '10 seconds'
+        where unsent = 0 and head_seq between whole_to and whole_to + 99999 and state_at < now() - interval '10 seconds'
     ) known
   ) steps
   where seq > before + 1;
@@ -154,6 +164,6 @@ create view fleet as
   from gateway g;
 
 grant select, insert, update on event, gateway, refused to grindvakt_consumer;
-grant select on missing to grindvakt_consumer;
+grant select on missing, beyond_whole to grindvakt_consumer;
 grant select on all tables in schema public to grindvakt_reader;
 commit;

@@ -29,8 +29,8 @@ const EVENT = `with its as (
   insert into gateway (gateway, site) values ($2, $3)
   on conflict (gateway) do update set site = excluded.site where gateway.site <> excluded.site)
 insert into event (id, gateway, site, kind, seq, chain, at, trusted, boot, uptime_ms, what, access_point, direction, card, granted,
-  reason, tap, body)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+  reason, workplace, tap, moves, takes_back, body)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 on conflict (id) do update set seq = excluded.seq, chain = excluded.chain, body = excluded.body
   where event.seq is null and excluded.seq is not null`;
 
@@ -47,8 +47,7 @@ on conflict (sha256) do update set times = refused.times + 1`;
 // Where there is no hole from `whole_to` on, the nth sequence after it is `whole_to + n`.
 const ADVANCE = `update gateway g set whole_to = run.seq from (
   select gateway, max(seq) as seq from (
-    select e.gateway, e.seq, e.seq - g.whole_to - row_number() over (partition by e.gateway order by e.seq) as off
-    from event e join gateway g using (gateway) where e.seq > g.whole_to) numbered
+    select gateway, seq, seq - whole_to - row_number() over (partition by gateway order by seq) as off from beyond_whole) numbered
   where off = 0 group by gateway) run
 where run.gateway = g.gateway`;
 
@@ -74,17 +73,14 @@ export class Store {
   /** One statement, so one transaction. Rejects where the database does not answer, or is not ours. */
   async put(topic: string, event: EventRow): Promise<Put> {
     const { id, gateway, site, topicKind, seq, chain, at, trusted, boot, uptimeMs, text } = event;
-    const { what, accessPoint, direction, card, granted, reason, tap } = event;
+    const { what, accessPoint, direction, card, granted, reason, workplace, tap, moves, takesBack } = event;
     const place = [id, gateway, site, topicKind, seq, chain, at, trusted, boot, uptimeMs];
-    const values = [...place, what, accessPoint, direction, card, granted, reason, tap, text];
-    try {
-      const { rowCount } = await this.#pool.query({ name: "event", text: EVENT, values });
-      if (rowCount === 1) return { kind: "new" };
-    } catch (error) {
-      const why = refusalOf(error);
-      if (why === null) throw error;
-      return this.refuse(topic, { kind: "refused", gateway, why }, text);
-    }
+    const said = [what, accessPoint, direction, card, granted, reason, workplace, tap, moves, takesBack];
+    const values = [...place, ...said, text];
+    const answer = await this.#write({ name: "event", text: EVENT, values });
+    if (typeof answer === "string")
+      return this.refuse(topic, { kind: "refused", gateway, why: answer }, text);
+    if (answer === 1) return { kind: "new" };
     // The one that is there is durable. One that is not comes late, and says the same with less.
     const same = "select from event where id = $1 and ($2::text is null or body::text = $3)";
     const { rowCount } = await this.#pool.query(same, [id, chain, text]);
@@ -93,18 +89,12 @@ export class Store {
     return this.refuse(topic, { kind: "refused", gateway, why }, text);
   }
 
-  async putState({
-    gateway,
-    site,
-    state,
-    unsent,
-    headSeq,
-    revision,
-    freshness,
-    text,
-  }: StateRow): Promise<void> {
+  async putState(topic: string, row: StateRow): Promise<Put> {
+    const { gateway, site, state, unsent, headSeq, revision, freshness, text } = row;
     const values = [gateway, site, state, unsent, headSeq, revision, freshness, text];
-    await this.#pool.query({ name: "state", text: STATE, values });
+    const answer = await this.#write({ name: "state", text: STATE, values });
+    if (typeof answer !== "string") return { kind: "new" };
+    return this.refuse(topic, { kind: "refused", gateway, why: answer }, text);
   }
 
   async refuse(topic: string, { gateway, why }: Refusal, payload: string | Uint8Array): Promise<Put> {
@@ -118,13 +108,29 @@ export class Store {
     return (await this.#pool.query<Gap>(GAPS)).rows;
   }
 
+  /** How many rows it wrote, or why it cannot be written. */
+  async #write(query: pg.QueryConfig): Promise<number | string> {
+    try {
+      return (await this.#pool.query(query)).rowCount ?? 0;
+    } catch (error) {
+      const why = refusalOf(error);
+      if (why === null) throw error;
+      return why;
+    }
+  }
+
   stop(): Promise<void> {
     return this.#pool.end();
   }
 }
 
-/** What is wrong with the row itself: it would be refused each time (SQLSTATE classes 22 and 23). Null: it is the database. */
+/**
+ * What is wrong with the row itself, which would be refused each time: SQLSTATE classes 22 (data), 23 (constraints) and 54 (more than
+ * PostgreSQL can take in, such as JSON a hundred thousand levels deep). Null: it is the database, and may get better.
+ */
 function refusalOf(error: unknown): string | null {
   const { code, message } = error as { code?: unknown; message?: string };
-  return typeof code === "string" && /^2[23]/.test(code) ? `PostgreSQL does not take it: ${message}` : null;
+  return typeof code === "string" && /^(22|23|54)/.test(code)
+    ? `PostgreSQL does not take it: ${message}`
+    : null;
 }

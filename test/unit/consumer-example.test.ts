@@ -55,7 +55,8 @@ test("no field of a tap may be another than it is, and none keeps a NUL from the
     seq: 1,
     card: "BB-2611-000001",
   });
-  expect(topicsOf("a/b")).toContain("a/b/+/+/tap");
+  expect(topicsOf("a/b", null)).toContain("a/b/+/+/tap");
+  expect(topicsOf("a/b", "g")).toEqual(expect.arrayContaining(["$share/g/a/b/+/+/tap", "a/b/+/+/state"]));
   expect(readMessage("a/b", topic.replace("grindvakt", "a/b"), bytes(payload))).toMatchObject({
     kind: "event",
   });
@@ -132,6 +133,11 @@ test("a gateway is asked for one hole at a time, within what it takes, and ever 
   expect(asked(2)).toEqual([["gate-01", 50_000, 50_001]]);
   expect(asked(2.5)).toEqual([]);
   expect(asked(3, holes.slice(0, 1))).toEqual([first]);
+  // While it is being filled it is left alone; when that stops, what is left is asked for.
+  const left = [{ ...holes[0]!, fromSeq: 900 }];
+  expect(asked(8, left)).toEqual([]);
+  expect(asked(8.5, left)).toEqual([]);
+  expect(asked(9, left)).toEqual([["gate-01", 900, 10_899]]);
   const [{ payload } = { payload: "" }] = new Gaps(1).commands(holes, {
     wallMs: Date.parse(AT),
     steadyMs: 0,
