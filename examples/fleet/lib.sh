@@ -33,6 +33,7 @@ issue() { # FILE NAME client|server DAYS [SUBJECT-ALT-NAME]
   ssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout "$key" -out "$request" -subj "/CN=$2"
   SAN=${5:-DNS:$2} authority -in "$request" -out "$certificate" -extensions "$3" -days "$4"
   rm "$request"
+  chmod 644 "$certificate"
   mv "$key" "$1.key"
   mv "$certificate" "$1.pem"
 }

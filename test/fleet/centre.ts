@@ -180,7 +180,7 @@ export async function makeCentre(): Promise<Centre> {
     consumer: (database) => {
       const { ca, cert, key } = as("consumer");
       const tls = { MQTT_CA: ca, MQTT_CERT: cert, MQTT_KEY: key };
-      return startConsumer({ ...database, ...tls, MQTT_URL: brokerUrl, GAP_SECONDS: "1" });
+      return startConsumer({ ...database, ...tls, MQTT_URL: brokerUrl, GAP_SECONDS: "2" });
     },
     async addGate(name, site) {
       await succeed(script("add-gate", name, "--site", site, "--workplace", "8112345678"));

@@ -3,7 +3,7 @@
  * of every journal once. Then an eleventh gate, by one command.
  */
 import { createHash } from "node:crypto";
-import { cp, readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { get } from "node:https";
 import { join } from "node:path";
 import mqtt from "mqtt";
@@ -215,6 +215,17 @@ test("every panel of the dashboard asks something that the database answers", as
 test("an eleventh gate takes one command, while everything runs", async () => {
   gates.push(await centre.addGate("gate-11", "site-6"));
   const gate = gates.at(-1)!;
+  // Who else has an account on the box reads no key.
+  const modes = await Promise.all(
+    (await readdir(gate.dir)).map(async (file) => [file, (await stat(join(gate.dir, file))).mode & 0o777]),
+  );
+  expect(Object.fromEntries(modes)).toEqual({
+    "ca.pem": 0o644,
+    "gate.key": 0o600,
+    "gate.pem": 0o644,
+    "grindvakt.yaml": 0o644,
+    "root.json": 0o644,
+  });
   await gate.start();
   await gate.tap("in-1", card(9));
   const rows = await until("its tap is in the database", async () => {
@@ -318,6 +329,13 @@ test("a gate's certificate is renewed, and a stolen gate is shut out, while ever
     await say(dir);
     expect(await list(dir)).toBe(200);
   }
+  await succeed(centre.script("renew-centre"));
+  for (const server of [centre.broker, centre.web]) {
+    await server.end("SIGTERM");
+    await server.start();
+  }
+  await say(after);
+  expect(await list(after)).toBe(200);
   await succeed(centre.script("retire-gate", gate.name));
   for (const dir of [gate.dir, after]) {
     // A moment after the signal; one that came in just before may say nothing.
