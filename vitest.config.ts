@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The simulations take longest, then what waits for peers: all of these begin first, and no core is left alone with one at the end. */
-const FOLDERS = ["test/sim/", "test/e2e/", "test/conformance/", ""];
+const FOLDERS = ["test/sim/", "test/e2e/", "test/docs/", "test/conformance/", ""];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,15 +1,11 @@
 /** What the running program opens to the network, as the kernel has it. */
 import { readdir, readFile, readlink } from "node:fs/promises";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { startMosquitto } from "../peers/mosquitto.ts";
 import { TcpDevice } from "../peers/tcp-device.ts";
-import { type Configuration, makeFeedDir, makeSite } from "./site.ts";
+import { type Configuration, makeSite, sharedFeed } from "./site.ts";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 /** proc(5): the state of a TCP socket that waits for connections. */
 const LISTEN = "0A";
@@ -65,7 +61,7 @@ test.each([
   onTestFinished(() => broker.dispose());
   const line = await TcpDevice.listen();
   onTestFinished(() => line.vanish());
-  const site = await makeSite(feed.dir, `tcp://127.0.0.1:${line.port}`, (configuration: Configuration) => {
+  const site = await makeSite(feedDir, `tcp://127.0.0.1:${line.port}`, (configuration: Configuration) => {
     configuration.mqtt = { urls: [broker.url] };
     if (!hasConsole) delete configuration.console;
   });

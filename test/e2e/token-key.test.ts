@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { credentialName } from "../../drivers/secret-file.ts";
 import {
@@ -10,9 +10,9 @@ import {
   type Configuration,
   type Daemon,
   grindvakt,
-  makeFeedDir,
   makeSite,
   type Site,
+  sharedFeed,
   TOKEN_KEY,
   until,
 } from "./site.ts";
@@ -20,14 +20,10 @@ import {
 const CHIP = "04A1B2C3D4E5F6";
 const STRANGER = "04FFEEDDCCBBAA";
 
-let feed: Awaited<ReturnType<typeof makeFeedDir>>;
-beforeAll(async () => {
-  feed = await makeFeedDir();
-});
-afterAll(() => feed.dispose());
+const feedDir = await sharedFeed();
 
 async function chipSite(configure: (configuration: Configuration) => void = () => undefined): Promise<Site> {
-  const site = await makeSite(feed.dir, "none", (configuration) => {
+  const site = await makeSite(feedDir, "none", (configuration) => {
     configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
     configure(configuration);
   });
