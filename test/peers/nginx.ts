@@ -6,6 +6,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { get as getHttp } from "node:http";
+import { get as getHttps } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -46,6 +48,8 @@ export interface Nginx {
 
 const START_MS_MAX = 20_000;
 const CLOCK_TICK_MS = 10;
+/** Nobody else asks for it. */
+const PROBE = "/until-here";
 const LOG_FORMAT = "'$msec $status $bytes_sent $request_length $request_uri'";
 
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
@@ -95,9 +99,13 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
     await dispose();
     throw error;
   });
+  const url = `${options.certificate === undefined ? "http" : "https"}://127.0.0.1:${port}/`;
   return {
-    url: `${options.certificate === undefined ? "http" : "https"}://127.0.0.1:${port}/`,
-    asked: async (from = 0) => (await readLog(log)).slice(from),
+    url,
+    asked: async (from = 0) => {
+      if (child !== null) await probe(new URL(PROBE, url));
+      return (await readLog(log)).filter(({ path }) => path !== PROBE).slice(from);
+    },
     busyMs: () => busyBeforeMs + (child === null ? 0 : busyMsOf(child)),
     stop,
     start,
@@ -185,6 +193,14 @@ function findNginx(): string {
     }
   }
   throw new Error("nginx is not installed: apt-get install nginx-light");
+}
+
+/** An answer is logged after it was sent: once this one has come, those before it stand in the log. */
+async function probe(url: URL): Promise<void> {
+  const get = url.protocol === "http:" ? getHttp : getHttps;
+  const asking = get(url, { agent: false, rejectUnauthorized: false });
+  const [reply] = await once(asking, "response");
+  await once(reply.resume(), "end");
 }
 
 /** Resolves once something listens on the port. */
