@@ -37,8 +37,7 @@ const ofFleet: Readonly<Record<string, Elsewhere>> = Object.fromEntries(
     "systemctl enable",
     "examples/fleet/add-gate",
     "grindvakt feed set",
-    "PGDATABASE=grindvakt node",
-    "psql -qAt",
+    "sudo -u postgres PGDATABASE",
     "grindvakt journal verify",
   ].map((words) => [
     words,
