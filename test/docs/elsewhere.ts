@@ -34,6 +34,7 @@ const ofFleet: Readonly<Record<string, Elsewhere>> = Object.fromEntries(
     "sudo -u postgres psql",
     "cp examples/consumer",
     "adduser",
+    "systemctl edit",
     "systemctl enable",
     "examples/fleet/add-gate",
     "grindvakt feed set",
