@@ -11,8 +11,12 @@ import type { OpenPcsc } from "./pcsc-process.ts";
 import type { Log, Timer } from "./ports.ts";
 import { type Device, Supervisor } from "./supervise.ts";
 
-/** A reader that is plugged in again within this is told of; the native layer has been seen to miss it, so then it starts anew. */
-const missingMsMax = 2_000;
+/**
+ * Readers come and go, and one of ours is missing: within this it is told of, or the native layer has missed it, as it does where two
+ * come at about the same time. Then the process starts anew; and later each time that this was of no use.
+ */
+const missingMsMin = 2_000;
+const missingMsMax = 60_000;
 
 /** A card on each of 16 readers while the process starts is a fraction of it. */
 const earlyMax = 256;
@@ -66,6 +70,7 @@ export class PcscHub {
   readonly #early: [AtReader, Stamp][] = [];
   #lose: (why: string) => void = () => {};
   #missing: Timer | null = null;
+  #missingMs = missingMsMin;
 
   constructor(world: DriverWorld, openPcsc: OpenPcsc) {
     this.#world = world;
@@ -179,12 +184,10 @@ export class PcscHub {
     switch (message.kind) {
       case "reader":
         this.#readers.add(message.reader);
-        if (this.#isUp) this.#settle();
-        return;
+        return this.#changed();
       case "gone":
         this.#readers.delete(message.reader);
-        if (this.#isUp) this.#settle();
-        return;
+        return this.#changed();
       case "beat":
       case "ready":
       case "fault":
@@ -201,12 +204,17 @@ export class PcscHub {
     }
   }
 
+  #changed(): void {
+    if (!this.#isUp) return;
+    this.#settle();
+    if ([...this.#seats].some(({ reader }) => reader === null)) this.#expect();
+  }
+
   #settle(): void {
     for (const seat of this.#seats) {
       const others = [...this.#seats].filter((other) => other !== seat).map(({ name }) => name);
       const match = findReader(seat.name, this.#readers, others);
       if (match.kind === "found" && match.reader === seat.reader) continue;
-      if (seat.reader !== null && match.kind === "none") this.#expect();
       if (match.kind === "none") {
         this.#down(seat, match.why);
         continue;
@@ -219,6 +227,7 @@ export class PcscHub {
     if ([...this.#seats].every(({ reader }) => reader !== null)) {
       this.#missing?.cancel();
       this.#missing = null;
+      this.#missingMs = missingMsMin;
     }
   }
 
@@ -231,8 +240,9 @@ export class PcscHub {
   }
 
   #expect(): void {
-    this.#missing ??= this.#world.clock.after(missingMsMax, () => {
+    this.#missing ??= this.#world.clock.after(this.#missingMs, () => {
       this.#missing = null;
+      this.#missingMs = Math.min(2 * this.#missingMs, missingMsMax);
       this.#leave();
       this.#lose("a PC/SC reader has gone: starting afresh");
     });

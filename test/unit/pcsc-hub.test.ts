@@ -134,6 +134,25 @@ describe("PC/SC readers", () => {
     expect(site.pcsc.starts).toBe(2);
   });
 
+  it("of a process that is told of others, but not of ours, are looked for by a new one, ever more seldom", async () => {
+    const { heard } = await start("ACR1252");
+    expect([heard.states.length, site.pcsc.starts]).toEqual([1, 1]);
+    site.pcsc.unplug(TWO);
+    site.pcsc.isSilent = true;
+    site.pcsc.plug(THREE);
+    site.pcsc.isSilent = false;
+    await advance(5_000);
+    expect([heard.states.at(-1), site.pcsc.starts]).toEqual(["up", 2]);
+    // It stays away, while another comes and goes.
+    site.pcsc.unplug(THREE);
+    for (let second = 0; second < 120; second += 1) {
+      if (second % 2 === 0) site.pcsc.plug(TWO);
+      else site.pcsc.unplug(TWO);
+      await advance(1_000);
+    }
+    expect(site.pcsc.starts).toBeLessThanOrEqual(2 + 6);
+  });
+
   it("wait for a process that a busy board takes long to start, and no longer for one that does not", async () => {
     site.pcsc.startMs = 12_000;
     const heard = new ReaderListener();
