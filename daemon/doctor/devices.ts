@@ -64,9 +64,7 @@ export async function lookAtDevice(use: DeviceUse, world: DeviceWorld): Promise<
   if (because.length > 0) return because;
   if (state.state === "starting") return [warning(subject, "is being opened", "ask again in a few seconds")];
   const why = `down since ${state.since}: ${state.why ?? "no word why"}`;
-  const first =
-    use.place.kind === "pcsc" ? "plug it in again, with a card lying on it" : "check its cable and power";
-  return [wrong(subject, why, `${first}; the gateway tries again by itself`)];
+  return [wrong(subject, why, "check its cable and power; the gateway tries again by itself")];
 }
 
 async function lookAtPlace({ subject, place }: DeviceUse, world: DeviceWorld): Promise<Finding[]> {

@@ -145,18 +145,15 @@ export class Acr122u extends ContactlessReader {
   readonly slots: readonly CcidSlot[];
   #ownBeep = true;
 
-  /**
-   * `release`: of the firmware, as USB has it; libccid wants 2.06 or newer. `idleMs`: what some of the newer ones take to say that no
-   * card lies there, up to a second (libccid, ccid.c, of 1.6.2).
-   */
-  constructor({ release = 0x0214, idleMs = 0 } = {}) {
+  /** `release`: of the firmware, as USB has it. libccid wants 2.06 or newer. */
+  constructor({ release = 0x0214 } = {}) {
     super();
     this.release = release;
     const obey = (order: Buffer) => this.#obey(order);
     this.slots = [
       {
         ...{ name: null, describe: ACR122_SLOT, endpoints: { notify: 0x81, out: 0x02, in: 0x82 } },
-        ...{ idleMs, atr: () => this.atr, exchange: obey, escape: obey },
+        ...{ atr: () => this.atr, exchange: obey, escape: obey },
       },
     ];
   }

@@ -18,8 +18,6 @@ export interface CcidSlot {
   /** What CCID's descriptor says of it (5.1), in the order it has there. */
   describe: SlotFacts;
   endpoints: { notify: number; out: number; in: number };
-  /** How long it thinks about whether a card is in it, when none is. */
-  idleMs?: number;
   /** Null: no card is in it. */
   atr(): Buffer | null;
   exchange(apdu: Buffer): Promise<Buffer>;
@@ -166,7 +164,6 @@ export class CcidDevice implements UsbDevice {
         return reply(IN.status, nothing);
       case OUT.slotStatus:
         if (!isThere) this.#missed.add(slot);
-        if (!isThere && slot.idleMs !== undefined) await new Promise((go) => setTimeout(go, slot.idleMs));
         return reply(IN.status, nothing);
       case OUT.exchange: {
         if (!isThere) return reply(IN.data, nothing, MUTE);

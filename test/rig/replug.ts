@@ -13,6 +13,8 @@ export interface Replugged {
   reader: string;
   /** Fewer than `ROUNDS`, where each takes long. */
   rounds?: number;
+  /** Where a translated machine needs longer still. */
+  backMsMaxTranslated?: number;
   plug(): Promise<void>;
   /** May be in the middle of something; no card may come of that. */
   pull(): Promise<void>;
@@ -59,7 +61,7 @@ export async function replug(gate: Gate, daemon: Daemon, device: Replugged): Pro
   const worstMs = Math.max(...backMs);
   const sorted = backMs.toSorted((a, b) => a - b);
   const isTranslated = gate.guest.place.accelerator === "tcg";
-  const boundMs = isTranslated ? backMsMaxTranslated : backMsMax;
+  const boundMs = isTranslated ? (device.backMsMaxTranslated ?? backMsMaxTranslated) : backMsMax;
   const late = backMs.filter((ms) => ms >= backMsMax).length;
   console.log(
     `rig: ${reader}: ${rounds} times, ${wanted.length} of ${wanted.length} taps; back after ${sorted[sorted.length >> 1]} ms, at worst ${worstMs} ms (allowed here ${boundMs}; ${late} over the ${backMsMax} of a machine that is not translated); ${handles} handles`,

@@ -91,31 +91,3 @@ export class UsbStore extends UsbHid {
   };
   protected feature: Buffer = Buffer.alloc(REPORT_BYTES);
 }
-
-const BOARD_SERIAL = "RIGRL";
-const SWITCH: Readonly<Record<number, (state: number, bit: number) => number>> = {
-  255: (state, bit) => state | bit,
-  253: (state, bit) => state & ~bit,
-  254: () => 0xff,
-  252: () => 0,
-};
-
-/** The common relay board 16c0:05df. Its relays stay as they are while it is out. */
-export class UsbRelayBoard extends UsbHid {
-  protected readonly identity = {
-    ...{ vendorId: 0x16c0, productId: 0x05df, maker: "www.dcttech.com", product: "USBRelay2" },
-    ...RELEASES,
-  };
-  /** What it has gone through: a bit a relay. */
-  readonly states: number[] = [];
-
-  protected get feature(): Buffer {
-    return Buffer.concat([Buffer.from(BOARD_SERIAL), Buffer.of(0, 0, this.states.at(-1) ?? 0)]);
-  }
-
-  protected set feature(report: Buffer) {
-    const [command = 0, relay = 0] = report;
-    const change = SWITCH[command];
-    if (change !== undefined) this.states.push(change(this.states.at(-1) ?? 0, 1 << (relay - 1)));
-  }
-}

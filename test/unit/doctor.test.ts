@@ -169,10 +169,6 @@ test("what the running gateway says of a device is believed, and its port left a
   expect(told(await lookAt(place, PI, { state: "down", since, why: "nothing listens" }, null))[0]).toMatch(
     /^wrong: down since .*: nothing listens/,
   );
-  const unseen = { state: "down", since, why: "no PC/SC reader is called ACR122U: there is none" } as const;
-  expect(told(await lookAt({ kind: "pcsc", name: "ACR122U" }, { ...PI, ...ACR122 }, unseen, null))).toEqual([
-    expect.stringMatching(/there is none -> plug it in again, with a card lying on it;/),
-  ]);
   expect(told(await lookAt(place, PI, null, null))[0]).toMatch(
     /^warning: is not known to the running gateway/,
   );

@@ -1,16 +1,13 @@
 /** A reader that types, QEMU's USB keyboard, and HID devices of our own make over USB/IP, through node-hid and libusb. */
 
 import type { Hid, HidIds } from "../../../drivers/hid.ts";
-import { HidBoards } from "../../../drivers/hid-boards.ts";
 import { createNodeHid } from "../../../drivers/hid-node.ts";
 import { hidReader } from "../../../drivers/reader-hid.ts";
-import { hidRelay } from "../../../drivers/relay-hid.ts";
 import { hidConformance } from "../../conformance/hid.ts";
 import { readerConformance } from "../../conformance/reader.ts";
-import { relayConformance } from "../../conformance/relay.ts";
 import { hurriedWorld, type TestWorld } from "../../conformance/world.ts";
 import { Keyboard } from "../keyboard.ts";
-import { UsbRelayBoard, UsbStore } from "../usb-hid.ts";
+import { UsbStore } from "../usb-hid.ts";
 import { inside } from "./inside.ts";
 
 const IDS = { vendorId: 0x0627, productId: 1 };
@@ -74,30 +71,5 @@ hidConformance("USB and libusb", async () => {
     ...{ hid, ids, plug, pull, pass: world.pass },
     report: async (bytes) => store.report(bytes),
     dispose: () => store.remove(),
-  };
-});
-
-relayConformance("hid (USB and libusb)", true, async () => {
-  const world = hurriedWorld(1);
-  const board = new UsbRelayBoard(inside(), 1);
-  const channel = 2;
-  const isOn = (state: number) => (state & 2) !== 0;
-  const hid = createNodeHid({ takesFromKernel: true }, world.clock);
-  const { plug, pull } = seenBy(hid, world, { vendorId: 0x16c0, productId: 0x05df }, board);
-  let pluggedAt = 0;
-  const comeBack = async (): Promise<void> => {
-    pluggedAt = board.states.length;
-    await plug();
-  };
-  await comeBack();
-  const boards = new HidBoards(hid, world.clock);
-  return {
-    world,
-    create: (events) => hidRelay.create({ id: "north-in", channel, boards }, world, events),
-    pulseMs: 2_000,
-    energised: () => isOn(board.states.at(-1) ?? 0),
-    releases: () => board.states.slice(pluggedAt).filter((state) => !isOn(state)).length,
-    cable: { vanish: pull, comeBack },
-    dispose: () => board.remove(),
   };
 });
