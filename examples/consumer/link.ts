@@ -26,6 +26,7 @@ export class Link {
   readonly #taker: Taker;
   #client: MqttClient | null = null;
   #isStopped = false;
+  #isTaking = false;
   #wake: () => void = () => undefined;
 
   constructor(settings: Settings, taker: Taker) {
@@ -44,13 +45,14 @@ export class Link {
     }
   }
 
-  get isUp(): boolean {
-    return this.#client?.connected ?? false;
+  /** Connected, and nothing is being taken: what the broker had is here. */
+  get isIdle(): boolean {
+    return (this.#client?.connected ?? false) && !this.#isTaking;
   }
 
   /** At most once: what it was for is asked again where nothing comes of it. */
   publish(topic: string, payload: string): void {
-    if (this.isUp) this.#client?.publish(topic, payload, { qos: 0 });
+    if (this.#client?.connected) this.#client.publish(topic, payload, { qos: 0 });
   }
 
   stop(): void {
@@ -79,8 +81,10 @@ export class Link {
       reconnectPeriod: 0,
       resubscribe: false,
       customHandleAcks: (topic, payload, _packet, done) => {
+        this.#isTaking = true;
         this.#taker.take(topic, payload as Buffer).then(
           () => {
+            this.#isTaking = false;
             hasTaken = true;
             done(0);
           },
@@ -89,6 +93,7 @@ export class Link {
       },
     });
     this.#client = client;
+    this.#isTaking = false;
     let [hasTaken, why] = [false, "the connection was closed"];
     const end = (because: string): void => {
       why = because;

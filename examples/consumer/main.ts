@@ -49,7 +49,8 @@ const link = new Link(settings, {
 });
 
 async function fillGaps(): Promise<void> {
-  if (!link.isUp) return;
+  // What is missing may be among what the broker still has.
+  if (!link.isIdle) return;
   const found = await store.gaps();
   for (const { site, gateway, payload } of gaps.commands(found, {
     wallMs: Date.now(),

@@ -21,7 +21,7 @@ const GATES_A_SITE = 2;
 const TAPS = 60;
 const CONSUMER_KILLS = 5;
 const GATE_KILLS = 3;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 let centre: Centre;
 let postgres: Postgres;
