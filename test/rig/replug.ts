@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { type Daemon, type Gate, isShort } from "./gate.ts";
 
-export const ROUNDS = isShort ? 5 : 50;
+export const ROUNDS = isShort ? 3 : 50;
 const TAPS_A_ROUND = 3;
 /** What is plugged in again reads again within this, and a second until its state is published. */
 const backMsMax = 6_000;
