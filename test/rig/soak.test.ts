@@ -129,7 +129,10 @@ function sixReaders(configuration: Configuration, far: FarEnds): void {
   configuration.readers = [
     serial("usb", "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_IN1-if00-port0"),
     serial("tcp", `tcp://127.0.0.1:${far.tcpPort}`),
-    { id: "keys", driver: "hid", vendorId: 0x0627, productId: 1, reads: "card-number" },
+    {
+      ...{ id: "keys", driver: "hid", vendorId: 0x0627, productId: 1, reads: "card-number" },
+      keyTimeoutMs: 1_000,
+    },
     { id: "chips", driver: "pcsc", name: "Gem" },
     ...[1, 2].map((address) => ({
       ...{ id: `osdp-${address}`, driver: "osdp", address, reads: "card-number" },
@@ -206,7 +209,8 @@ async function farEnds() {
 async function plugAll(gate: Gate, far: FarEnds): Promise<Tapped[]> {
   const usb = new UsbSerial(gate.guest, { id: "IN1", usbPort: 1 });
   const osdp = new UsbSerial(gate.guest, { id: "OSDP", usbPort: 3, farPort: far.osdpPort });
-  const keyboard = new Keyboard(gate.guest);
+  // Slowly: beside all else QEMU lets go of a key late now and then.
+  const keyboard = new Keyboard(gate.guest, 40);
   const chips = new CardReader(gate.guest);
   onTestFinished(async () => {
     await usb.remove();
