@@ -30,7 +30,8 @@ const GROUP_LINES_MAX = 512;
 const WAITING_RECORDS_MAX = 20_000;
 /** What a record may take of a line; the rest is for sequence, hash and id. */
 const RECORD_BYTES_MAX = LINE_BYTES_MAX - 1_024;
-/** Recent lines kept in memory, so that a live outbox never reads the disk. */
+/** Recent lines kept in memory, so that a live outbox never reads the disk. Taken away many at a time: a new row for each tap is garbage. */
+const RECENT_ENTRIES_MIN = 512;
 const RECENT_ENTRIES_MAX = 1_024;
 /** From this share of `maxBytes` on, the journal warns. */
 const WARN_SHARE = 0.8;
@@ -260,7 +261,7 @@ export class Journal {
   #synced(group: readonly Waiting[], entries: readonly Entry[]): void {
     this.#group = [];
     this.#recent.push(...entries);
-    if (this.#recent.length > RECENT_ENTRIES_MAX) this.#recent = this.#recent.slice(-RECENT_ENTRIES_MAX);
+    if (this.#recent.length > RECENT_ENTRIES_MAX) this.#recent = this.#recent.slice(-RECENT_ENTRIES_MIN);
     const hadFailed = this.#state === "failed";
     this.#state = "well";
     if (hadFailed) {

@@ -3,8 +3,8 @@
  * a walk over all of it.
  */
 
-/** Judged anew in one look, some 1 ms: a site with fewer cards in a week is always counted exactly, of a larger one hours pass a little late. */
-export const LOOKED_AT_MAX = 5_000;
+/** Judged anew in one look, in a fraction of a millisecond: of a site with more cards in a week hours pass some looks late. */
+export const LOOKED_AT_MAX = 1_000;
 
 export interface PresenceCount {
   /** Came in and have not left; those overdue apart. */

@@ -194,7 +194,8 @@ test("a roll call lets others have the loop, and is of the moment at which it be
   let slice = slices.next();
   for (; slice.done !== true; slice = slices.next()) count += 1;
   expect([count, slice.value.onSite, slice.value.people.length]).toEqual([4, people, people]);
-  expect(desk.status.onSite).toBe(people);
+  // So many are counted in three looks.
+  expect([1, 2, 3].map(() => desk.status.onSite).at(-1)).toBe(people);
 });
 
 describe("what is said by hand", () => {
