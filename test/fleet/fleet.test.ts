@@ -336,6 +336,8 @@ test("a gate's certificate is renewed, and a stolen gate is shut out, while ever
   }
   await say(after);
   expect(await list(after)).toBe(200);
+  // Else it finds itself shut out when it comes back, and has no connection that stands.
+  await gate.daemon.become("it is connected again", ({ broker }) => broker.state === "up");
   await succeed(centre.script("retire-gate", gate.name));
   for (const dir of [gate.dir, after]) {
     // A moment after the signal; one that came in just before may say nothing.
