@@ -102,6 +102,20 @@ export function field(label, input, hint = null) {
   );
 }
 
+/** Where a card number is written, in whatever way it stands on the card. */
+export function cardField(id) {
+  const input = h("input", {
+    id,
+    name: "card",
+    required: true,
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "BB-1234-567890",
+    maxlength: 30,
+  });
+  return field(words().cardNumber, input);
+}
+
 /** What came of something a person asked for. `notice`: `{ mood, text }`, or null. */
 export function noticeOf(notice) {
   return h(

@@ -1,7 +1,7 @@
 /** Who is on site: a roll call to take along when everybody has to leave, and what the taps did not tell. */
 import { byHandFields } from "./dialogs.js";
 import { h } from "./dom.js";
-import { field, noticeOf, signInFirst } from "./parts.js";
+import { cardField, noticeOf, signInFirst } from "./parts.js";
 import { state } from "./state.js";
 import { number, timeOf, words } from "./words.js";
 
@@ -173,18 +173,7 @@ function byHandForm() {
     h(
       "form",
       { class: "panel search-form", "data-submit": "by-hand" },
-      field(
-        w.cardNumber,
-        h("input", {
-          id: "hand-card",
-          name: "card",
-          required: true,
-          autocomplete: "off",
-          spellcheck: "false",
-          placeholder: "BB-1234-567890",
-          maxlength: 30,
-        }),
-      ),
+      cardField("hand-card"),
       byHandFields("hand", ["entry", "exit"]),
       h(
         "div",

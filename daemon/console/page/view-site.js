@@ -1,6 +1,6 @@
 /** What the site itself says of cards, and what there is to know of this gate. */
 import { h } from "./dom.js";
-import { facts, field, noticeOf, signInFirst, since } from "./parts.js";
+import { cardField, facts, field, noticeOf, signInFirst, since } from "./parts.js";
 import { ask, state } from "./state.js";
 import { ago, number, timeOf, words } from "./words.js";
 
@@ -38,18 +38,7 @@ function blockForm() {
   return h(
     "form",
     { class: "panel search-form", "data-submit": "site-block" },
-    field(
-      w.cardNumber,
-      h("input", {
-        id: "block-card",
-        name: "card",
-        required: true,
-        autocomplete: "off",
-        spellcheck: "false",
-        placeholder: "BB-1234-567890",
-        maxlength: 30,
-      }),
-    ),
+    cardField("block-card"),
     field(w.why, h("input", { id: "block-why", name: "why", autocomplete: "off", maxlength: 200 })),
     field(w.until, h("input", { id: "block-until", name: "until", type: "date" })),
     h(
