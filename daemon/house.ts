@@ -45,7 +45,7 @@ import { type SiteAnswer, SiteDesk, type SiteRequest } from "./site-desk.ts";
 import { createSiteTime } from "./site-time.ts";
 import { listStatus, type Status } from "./status.ts";
 import { searchTaps, type TapQuery } from "./tap-search.ts";
-import { hashToken, sealsOf } from "./token-key.ts";
+import { forgetInside, hashToken, sealsOf } from "./token-key.ts";
 import type { Turnstile } from "./turnstile.ts";
 import { Uplink } from "./uplink.ts";
 import { wordsOf } from "./words.ts";
@@ -363,15 +363,7 @@ export class House {
   async #forgetOldKey(): Promise<void> {
     if (this.#settings.tokenKeys.before === null || this.#keyMoved) return;
     this.#keyMoved = true;
-    const { files, log } = this.#ports;
-    try {
-      await files.remove(this.#paths.tokenKey);
-      log.info("the token key in dataDir is needed no more, and removed", { path: this.#paths.tokenKey });
-    } catch (error) {
-      log.warn("the token key in dataDir is needed no more, and could not be removed", {
-        why: wordsOf(error),
-      });
-    }
+    await forgetInside(this.#paths.tokenKey, this.#ports);
   }
 
   /** Before anybody is let in: a list that is damaged is restored from the journal first, however long that takes. */

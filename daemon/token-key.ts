@@ -3,8 +3,9 @@
  * (`sync/token-seal.ts`). It never leaves the gateway, and it belongs where `dataDir` is not.
  */
 import { createHmac } from "node:crypto";
-import type { Files, Random } from "../drivers/ports.ts";
+import type { Files, Log, Random } from "../drivers/ports.ts";
 import { type Seals, TOKEN_KEY_BYTES, TokenSeal } from "../sync/token-seal.ts";
+import { wordsOf } from "./words.ts";
 
 /** 128 bits: nobody meets two tokens of one name. */
 const HASH_HEX_DIGITS = 32;
@@ -26,6 +27,17 @@ export async function makeInside(path: string, files: Files, random: Random): Pr
 export async function keptInside(path: string, files: Files): Promise<Uint8Array | null> {
   const kept = await files.read(path, TOKEN_KEY_BYTES);
   return kept?.length === TOKEN_KEY_BYTES ? kept : null;
+}
+
+/** Once nothing is sealed with it any more. Never rejects: a key that stays is said, and harms no gate. */
+export async function forgetInside(path: string, { files, log }: { files: Files; log: Log }): Promise<void> {
+  try {
+    await files.remove(path);
+    log.info("the token key in dataDir is needed no more, and removed", { path });
+  } catch (error) {
+    const why = wordsOf(error);
+    log.warn("the token key in dataDir is needed no more, and could not be removed", { why });
+  }
 }
 
 export const TOKEN_KEY_WORDS = `${2 * TOKEN_KEY_BYTES} hexadecimal digits on one line, as openssl rand -hex ${TOKEN_KEY_BYTES} makes them`;
