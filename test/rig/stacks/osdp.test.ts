@@ -1,5 +1,4 @@
 /** An OSDP line on a USB serial adapter, QEMU's FTDI; at its far end the simulated reader that ships. */
-import { existsSync } from "node:fs";
 import { OsdpBus } from "../../../drivers/bus-osdp.ts";
 import { osdpInput } from "../../../drivers/bus-osdp-input.ts";
 import { osdpOutput } from "../../../drivers/bus-osdp-output.ts";
@@ -10,8 +9,7 @@ import { OsdpFar } from "../../conformance/osdp-far.ts";
 import { readerConformance } from "../../conformance/reader.ts";
 import { overhear, relayConformance } from "../../conformance/relay.ts";
 import { hurriedWorld, type TestWorld, until } from "../../conformance/world.ts";
-import { UsbSerial } from "../usb-serial.ts";
-import { inside } from "./inside.ts";
+import { makeAdapter } from "./adapter.ts";
 
 const KEY = new Uint8Array(Buffer.from("00112233445566778899AABBCCDDEEFF", "hex"));
 const pd = { address: 1, key: KEY };
@@ -22,16 +20,7 @@ const silent: ReaderEvents = { reading: () => {}, up: () => {}, down: () => {} }
 
 async function makeLine() {
   const world = hurriedWorld(hurry);
-  const adapter = new UsbSerial(inside(), { id: "SUITE", usbPort: 3 });
-  const plug = async (): Promise<void> => {
-    await adapter.plug();
-    await until(world, () => existsSync(adapter.byId));
-  };
-  const pull = async (): Promise<void> => {
-    await adapter.unplug();
-    await until(world, () => !existsSync(adapter.byId));
-  };
-  await plug();
+  const { adapter, plug, pull } = await makeAdapter(world);
   const far = new OsdpFar(adapter, world.clock, [pd]);
   const bus = new OsdpBus({ port: adapter.byId, baudRate }, world);
   const dispose = async (): Promise<void> => {

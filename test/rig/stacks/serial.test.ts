@@ -1,31 +1,14 @@
 /** A reader and a relay board on a USB serial adapter, QEMU's FTDI. */
-import { existsSync } from "node:fs";
 import { expect } from "vitest";
 import { serialReader } from "../../../drivers/reader-serial.ts";
 import { serialRelay } from "../../../drivers/relay-serial.ts";
 import { readerConformance } from "../../conformance/reader.ts";
 import { relayConformance } from "../../conformance/relay.ts";
-import { hurriedWorld, type TestWorld, until } from "../../conformance/world.ts";
+import { hurriedWorld } from "../../conformance/world.ts";
 import { RelayBoard } from "../../peers/relay-board.ts";
-import { UsbSerial } from "../usb-serial.ts";
-import { inside } from "./inside.ts";
+import { makeAdapter } from "./adapter.ts";
 
 const baudRate = 9_600;
-
-/** Plugged in, or pulled, is what udev has seen. */
-async function makeAdapter(world: TestWorld) {
-  const adapter = new UsbSerial(inside(), { id: "SUITE", usbPort: 3 });
-  const plug = async (): Promise<void> => {
-    await adapter.plug();
-    await until(world, () => existsSync(adapter.byId));
-  };
-  const pull = async (): Promise<void> => {
-    await adapter.unplug();
-    await until(world, () => !existsSync(adapter.byId));
-  };
-  await plug();
-  return { adapter, plug, pull };
-}
 
 readerConformance("serial (USB adapter)", true, async () => {
   const world = hurriedWorld(1);
