@@ -23,6 +23,8 @@ export interface Trusted {
   timestamp: Document<"timestamp"> | null;
   snapshot: Document<"snapshot"> | null;
   targets: Document<"targets"> | null;
+  /** The root whose keys the rest was last held against; null: what was stored, before the first refresh. */
+  heldBy: Document<"root"> | null;
 }
 
 export interface WorkflowWorld {
@@ -91,15 +93,15 @@ async function advanceRoot(trusted: Trusted, nowMs: number | null, world: Workfl
     trusted.root = root;
   }
   checkExpiry(trusted.root, nowMs, "root.json");
-  forgetRotated(trusted);
+  if (trusted.heldBy !== trusted.root) forgetRotated(trusted);
 }
 
 /**
  * 5.3.11: when the keys of timestamp or snapshot were replaced, both files start anew, or versions pushed far
- * ahead with a stolen key would lock the feed out for ever.
+ * ahead with a stolen key would lock the feed out for ever. Targets only have to be fetched again.
  */
 function forgetRotated(trusted: Trusted): void {
-  const { root, timestamp, snapshot } = trusted;
+  const { root, timestamp, snapshot, targets } = trusted;
   const holds =
     (timestamp === null || isSigned(root, "timestamp", timestamp)) &&
     (snapshot === null || isSigned(root, "snapshot", snapshot));
@@ -107,6 +109,8 @@ function forgetRotated(trusted: Trusted): void {
     trusted.timestamp = null;
     trusted.snapshot = null;
   }
+  if (targets !== null && !isSigned(root, "targets", targets)) trusted.targets = null;
+  trusted.heldBy = root;
 }
 
 /** 5.4. */
@@ -180,12 +184,8 @@ async function follow<Role extends "snapshot" | "targets">(
   root: Document<"root">,
   world: WorkflowWorld,
 ): Promise<Document<Role>> {
-  const isKnown =
-    known !== null &&
-    known.model.signed.version === meta.version &&
-    matches(meta, known.bytes) &&
-    isSigned(root, role, known);
-  if (isKnown) return known;
+  if (known !== null && known.model.signed.version === meta.version && matches(meta, known.bytes))
+    return known;
 
   const file = `${meta.version}.${role}.json`;
   const bytes = await requireDocument(role, file, world);

@@ -128,5 +128,6 @@ async function loadTrusted(
     timestamp: await load("timestamp"),
     snapshot: await load("snapshot"),
     targets: await load("targets"),
+    heldBy: null,
   };
 }

@@ -102,7 +102,7 @@ export async function openRepository({ dir }: Place, world: CentreWorld): Promis
   if (bytes === null) throw new CentreFault(`${dir} has no root.json: make a feed with feed init ${dir}`);
   try {
     const root = parseDocument("root", bytes, `${dir}/root.json`);
-    const trusted: Trusted = { root, timestamp: null, snapshot: null, targets: null };
+    const trusted: Trusted = { root, timestamp: null, snapshot: null, targets: null, heldBy: null };
     await advance(trusted, null, {
       source: world.openDirectory(dir),
       clock: world.clock,

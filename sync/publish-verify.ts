@@ -67,7 +67,7 @@ export async function verifyFeed({ dir }: Pick<Place, "dir">, world: CentreWorld
   async function verifyMetadata(): Promise<{ trusted: Trusted; lists: FeedTarget[] }> {
     try {
       const root = parseDocument("root", bytes!, "root.json");
-      const trusted: Trusted = { root, timestamp: null, snapshot: null, targets: null };
+      const trusted: Trusted = { root, timestamp: null, snapshot: null, targets: null, heldBy: null };
       await advance(trusted, nowMs, { source, clock: world.clock, keep: async () => {} });
       return {
         trusted,

@@ -110,4 +110,28 @@ describe("a root that moves on", () => {
     await workshop.forge("timestamp.json", () => {}, ["targets"]);
     expect(await workshop.client(workshop.source(), gate).refresh()).toMatchObject({ kind: "verified" });
   });
+
+  it.each([
+    ["timestamp", "running", "targets"],
+    ["timestamp", "restarted", "targets"],
+    ["snapshot", "running", "targets"],
+    ["snapshot", "restarted", "targets"],
+    ["targets", "running", "snapshot"],
+    ["targets", "restarted", "snapshot"],
+  ] as const)(
+    "that takes the key from %s believes nothing more by it, at a gateway %s",
+    async (role, how, other) => {
+      const gate = `${workshop.folder}/gate`;
+      const before = workshop.client(workshop.source(), gate);
+      await verified(before);
+      await workshop.write("2.root.json", await workshop.read("1.root.json"));
+      await workshop.forge("2.root.json", (signed) => {
+        signed.version = 2;
+        signed.roles[role].keyids = signed.roles[other].keyids;
+      });
+      const client = how === "running" ? before : workshop.client(workshop.source(), gate);
+      for (let attempt = 0; attempt < 2; attempt += 1)
+        expect(await client.refresh()).toMatchObject({ kind: "refused", name: "bad-signature" });
+    },
+  );
 });
