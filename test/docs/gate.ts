@@ -49,7 +49,7 @@ export async function layGate(
   const broker = await startMosquitto();
   onTestFinished(() => broker.dispose());
   const line = await pluggedPty();
-  const scene = await Scene.set(env);
+  const scene = await Scene.set({}, env);
   onTestFinished(() => scene.dispose());
   await writeFile(join(folder, "cards.csv"), CARDS);
   await scene.must(

@@ -19,7 +19,8 @@ const MARK = "\u001e";
 const COMMAND_MS_MAX = 150_000;
 
 const SHIMS: Readonly<Record<string, string>> = {
-  grindvakt: `exec '${process.execPath}' '${PROGRAM}' "$@"`,
+  grindvakt: `exec env $CLOCK '${process.execPath}' '${PROGRAM}' "$@"`,
+  date: `exec env $CLOCK /bin/date "$@"`,
   sudo: `[ "$1" != -u ] || shift 2; SUDO_USER=anna exec "$@"`,
 };
 
@@ -42,11 +43,17 @@ export class Scene {
     });
   }
 
-  static async set(env: NodeJS.ProcessEnv = {}): Promise<Scene> {
+  /**
+   * `clock`: the variables of a wall clock (test/peers/wall-clock.ts), for the commands that tell the time and not for the shell:
+   * libfaketime hands its semaphore on to what is started, and takes it away meanwhile.
+   */
+  static async set(env: NodeJS.ProcessEnv = {}, clock: NodeJS.ProcessEnv = {}): Promise<Scene> {
     const place = await mkdtemp(join(tmpdir(), "grindvakt-docs-"));
     const bin = join(place, ".bin");
     await mkdir(bin, { recursive: true });
-    for (const [name, script] of Object.entries(SHIMS)) {
+    const words = Object.entries(clock).map(([name, value]) => `'${name}=${value}'`);
+    for (const [name, text] of Object.entries(SHIMS)) {
+      const script = text.replace("$CLOCK", () => words.join(" "));
       await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`);
       await chmod(join(bin, name), 0o755);
     }
