@@ -24,8 +24,6 @@ const DELTA_LIMITS = { wholeBytesMin: 0, deltaBytesMax: 1_000_000, deltaShareMax
 
 /** What was published by the same steps before: signing it again would take most of a short life's time. */
 export type Published = Map<string, { disk: SimDisk; revision: number }>;
-/** Longer rows of steps are hardly ever taken twice. */
-const SHARED_STEPS_MAX = 3;
 
 /** What a list may say of a card; null: it is not on it. */
 export type Standing = Status | null;
@@ -90,15 +88,14 @@ export class SimCentre {
   /** `act` publishes and gives the revision that is the newest then. */
   async #step(name: string, act: (world: CentreWorld) => Promise<number>): Promise<void> {
     this.#steps.push(name);
-    const key = this.#steps.slice(0, SHARED_STEPS_MAX + 1).join("\n");
+    const key = this.#steps.join("\n");
     const before = this.#published.get(key);
     if (before !== undefined) {
       this.#disk = before.disk.crash("keep");
       this.revision = before.revision;
     } else {
       this.revision = await act(this.#world());
-      if (this.#steps.length <= SHARED_STEPS_MAX)
-        this.#published.set(key, { disk: this.#disk.crash("keep"), revision: this.revision });
+      this.#published.set(key, { disk: this.#disk.crash("keep"), revision: this.revision });
     }
     const files = new Map<string, Uint8Array>();
     for (const path of this.#disk.paths()) {
