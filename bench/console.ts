@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { HistoryView } from "../daemon/history.ts";
+import type { HistoryView } from "../daemon/answers/history.ts";
 import { startChromium } from "../test/peers/chromium.ts";
 import { type Figure, showFigures } from "./figures.ts";
 

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { revisionOf } from "../daemon/announcement.ts";
+import { revisionOf } from "../daemon/broker/announcement.ts";
 import { createBroker } from "../drivers/broker.ts";
 import { createHttpSource } from "../drivers/feed-http.ts";
 import { createFiles } from "../drivers/files.ts";

@@ -1,9 +1,9 @@
 /** The journal as the house has it: its lines go to the outbox, and that it fails is said. */
 import type { Clock, Files, Log } from "../drivers/ports.ts";
+import type { Outbox } from "./broker/outbox.ts";
 import { pathsOf } from "./data-paths.ts";
 import type { HouseSettings } from "./house-ports.ts";
-import { Journal, type JournalSettings } from "./journal.ts";
-import type { Outbox } from "./outbox.ts";
+import { Journal, type JournalSettings } from "./journal/journal.ts";
 
 /** Its tail is read in a tenth of a second at start, and 512 of them hold the default `maxBytes`. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;

@@ -2,10 +2,10 @@
 import type { Broker, FeedSource, Message, Random } from "../drivers/ports.ts";
 import type { BuildIndex } from "../sync/build.ts";
 import type { Cut } from "../sync/index-cuts.ts";
-import type { CommandPorts } from "./command-rooms.ts";
-import type { CommandName } from "./command-schema.ts";
-import type { DevicePorts } from "./devices.ts";
-import type { AccessPointSettings, TapView } from "./gateway.ts";
+import type { CommandName } from "./broker/command-schema.ts";
+import type { DevicePorts } from "./gate/devices.ts";
+import type { AccessPointSettings, TapView } from "./gate/gateway.ts";
+import type { CommandPorts } from "./remote/command-rooms.ts";
 import type { TokenKeys } from "./token-key.ts";
 
 export interface HouseSettings {

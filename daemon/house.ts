@@ -8,28 +8,33 @@ import type { Message, PublishOutcome } from "../drivers/ports.ts";
 import { createFeed } from "../sync/feed.ts";
 import type { SiteChange } from "../sync/site-change.ts";
 import { createSync, type Sync } from "../sync/sync.ts";
-import { revisionOf } from "./announcement.ts";
-import { ClockWatch } from "./clock-watch.ts";
-import type { CommandDesk } from "./command-desk.ts";
-import { createCommandDesk } from "./command-rooms.ts";
+import { type LookupAnswer, lookup, searchFor } from "./answers/lookup.ts";
+import { recentTaps, type TapPage } from "./answers/recent-taps.ts";
+import { searchTaps, type TapQuery } from "./answers/tap-search.ts";
+import { revisionOf } from "./broker/announcement.ts";
+import { Outbox } from "./broker/outbox.ts";
+import { Post } from "./broker/post.ts";
+import { Uplink } from "./broker/uplink.ts";
 import { pathsOf } from "./data-paths.ts";
-import { Devices } from "./devices.ts";
-import { Gateway } from "./gateway.ts";
-import { HomeAssistant } from "./home-assistant.ts";
+import { ClockWatch } from "./gate/clock-watch.ts";
+import { Devices } from "./gate/devices.ts";
+import { Gateway } from "./gate/gateway.ts";
+import type { Turnstile } from "./gate/turnstile.ts";
 import { createJournal, journalSettings } from "./house-journal.ts";
 import type { HousePorts, HouseSettings } from "./house-ports.ts";
-import type { Journal, Settlement } from "./journal.ts";
-import { readEntries } from "./journal-reader.ts";
-import type { Recovery } from "./journal-recovery.ts";
-import type { Entry } from "./journal-segments.ts";
-import { type LookupAnswer, lookup, searchFor } from "./lookup.ts";
-import { Outbox } from "./outbox.ts";
-import { Post } from "./post.ts";
-import { Presence } from "./presence.ts";
-import { PresenceDesk } from "./presence-desk.ts";
-import { Replay } from "./presence-replay.ts";
-import { recentTaps, type TapPage } from "./recent-taps.ts";
-import type { Line, Sender } from "./record.ts";
+import type { Journal, Settlement } from "./journal/journal.ts";
+import { readEntries } from "./journal/journal-reader.ts";
+import type { Recovery } from "./journal/journal-recovery.ts";
+import type { Entry } from "./journal/journal-segments.ts";
+import type { Line, Sender } from "./journal/record.ts";
+import { RESUME_LINES, resume } from "./journal/resume.ts";
+import { Scribe } from "./journal/scribe.ts";
+import { Presence } from "./presence/presence.ts";
+import { PresenceDesk } from "./presence/presence-desk.ts";
+import { Replay } from "./presence/presence-replay.ts";
+import type { CommandDesk } from "./remote/command-desk.ts";
+import { createCommandDesk } from "./remote/command-rooms.ts";
+import { HomeAssistant } from "./report/home-assistant.ts";
 import {
   createReport,
   eventMessage,
@@ -38,16 +43,11 @@ import {
   stateMessages,
   type Topics,
   topicsOf,
-} from "./report.ts";
-import { RESUME_LINES, resume } from "./resume.ts";
-import { Scribe } from "./scribe.ts";
-import { type SiteAnswer, SiteDesk, type SiteRequest } from "./site-desk.ts";
-import { createSiteTime } from "./site-time.ts";
-import { listStatus, type Status } from "./status.ts";
-import { searchTaps, type TapQuery } from "./tap-search.ts";
+} from "./report/report.ts";
+import { listStatus, type Status } from "./report/status.ts";
+import { type SiteAnswer, SiteDesk, type SiteRequest } from "./site/site-desk.ts";
+import { createSiteTime } from "./site/site-time.ts";
 import { forgetInside, hashToken, sealsOf } from "./token-key.ts";
-import type { Turnstile } from "./turnstile.ts";
-import { Uplink } from "./uplink.ts";
 import { wordsOf } from "./words.ts";
 
 export class House {

@@ -5,18 +5,18 @@ import { candidatesOf } from "../drivers/candidates.ts";
 import type { Clock, Log } from "../drivers/ports.ts";
 import { readCard } from "../drivers/reads.ts";
 import type { System } from "../drivers/system.ts";
-import { tellStory } from "./card-story.ts";
+import { tellStory } from "./answers/card-story.ts";
+import type { History } from "./answers/history.ts";
+import { type Identified, Identifier } from "./answers/identify.ts";
 import type { Console } from "./console/console.ts";
+import { Openings } from "./console/openings.ts";
 import type { ConsoleRooms } from "./console/routes.ts";
 import { pathsOf } from "./data-paths.ts";
-import type { History } from "./history.ts";
 import type { House } from "./house.ts";
-import { type Identified, Identifier } from "./identify.ts";
-import { readPeriod } from "./journal-period.ts";
+import { readPeriod } from "./journal/journal-period.ts";
+import type { Line } from "./journal/record.ts";
 import { credentialsOf } from "./main-secrets.ts";
-import type { Metrics } from "./metrics.ts";
-import { Openings } from "./openings.ts";
-import type { Line } from "./record.ts";
+import type { Metrics } from "./report/metrics.ts";
 import { inSlices } from "./slices.ts";
 
 /** For a card's story: its own taps, and those of which no number was read, which stand between them. */

@@ -15,28 +15,28 @@ import { readCard } from "../drivers/reads.ts";
 import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
 import { CUTS, type Cut, placeOfCut } from "../sync/index-cuts.ts";
+import { History } from "./answers/history.ts";
+import { inClear } from "./answers/identify.ts";
 import type { Console } from "./console/console.ts";
+import { TapRing } from "./console/tap-ring.ts";
 import { type ControlMethods, type ControlServer, type ControlStreams, serveControl } from "./control.ts";
 import { bringForward } from "./data-format.ts";
 import { pathsOf } from "./data-paths.ts";
-import type { TapView } from "./gateway.ts";
-import { History } from "./history.ts";
+import type { TapView } from "./gate/gateway.ts";
+import { sightLine } from "./gate/sights.ts";
 import { House } from "./house.ts";
 import type { HousePorts, HouseSettings } from "./house-ports.ts";
-import { inClear } from "./identify.ts";
-import { claim, ownerOf, strangerWords } from "./journal-owner.ts";
+import { claim, ownerOf, strangerWords } from "./journal/journal-owner.ts";
 import { consoleOf, identifierOf } from "./main-console.ts";
 import { devicesOf } from "./main-devices.ts";
 import { CannotStart, credentialsOf, tokenKeysOf } from "./main-secrets.ts";
-import { Metrics } from "./metrics.ts";
 import { osdpMethods } from "./osdp-desk.ts";
-import { handRequestOf } from "./presence-desk.ts";
+import { handRequestOf } from "./presence/presence-desk.ts";
+import { Metrics } from "./report/metrics.ts";
+import type { Status } from "./report/status.ts";
 import { buildRoomily } from "./roomy-build.ts";
-import { sightLine } from "./sights.ts";
-import { siteRequestOf } from "./site-desk.ts";
+import { siteRequestOf } from "./site/site-desk.ts";
 import { inSlices } from "./slices.ts";
-import type { Status } from "./status.ts";
-import { TapRing } from "./tap-ring.ts";
 import { makeInside } from "./token-key.ts";
 import { VERSION } from "./version.ts";
 import { wordsOf } from "./words.ts";
@@ -233,7 +233,7 @@ async function brokerOf(
 async function commandReaderOf({ mqtt }: Configuration): Promise<HousePorts["commandReader"]> {
   if (mqtt === undefined || mqtt.commands.length === 0) return null;
   // It brings ajv, which a gate that takes no commands spares.
-  const { createCommandReader } = await import("./command-reader.ts");
+  const { createCommandReader } = await import("./remote/command-reader.ts");
   return createCommandReader();
 }
 

@@ -3,7 +3,7 @@
  */
 import { unpackNumber } from "../../sync/card.ts";
 import type { CardRow } from "../../sync/publish-csv.ts";
-import type { Reason } from "../reasons.ts";
+import type { Reason } from "../gate/reasons.ts";
 
 const CARDS = 1_000;
 const DAY_MS = 24 * 3_600_000;

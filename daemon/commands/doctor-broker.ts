@@ -8,11 +8,11 @@ import type { Configuration } from "../../config/schema.ts";
 import { type BrokerTls, dial, parseDoor } from "../../drivers/broker-dial.ts";
 import { type Visit, type VisitSettings, visitBroker } from "../../drivers/broker-visit.ts";
 import type { System } from "../../drivers/system.ts";
-import type { CommandName } from "../command-schema.ts";
+import type { CommandName } from "../broker/command-schema.ts";
 import { judge } from "../doctor/certificates.ts";
 import { type Finding, findings } from "../doctor/finding.ts";
-import { eventOfVolatile } from "../record.ts";
-import { eventMessage, type Topics, topicsOf } from "../report.ts";
+import { eventOfVolatile } from "../journal/record.ts";
+import { eventMessage, type Topics, topicsOf } from "../report/report.ts";
 
 const { ok, warning, wrong } = findings("broker");
 /** An event of our own comes back at once, or not at all. */

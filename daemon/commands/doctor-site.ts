@@ -7,7 +7,7 @@ import type { Secret } from "../../config/words.ts";
 import { readSecretFile } from "../../drivers/secret-file.ts";
 import type { DeviceState, DeviceUse, Place } from "../doctor/devices.ts";
 import type { FileUse, SecretUse } from "../doctor/permissions.ts";
-import type { Status } from "../status.ts";
+import type { Status } from "../report/status.ts";
 import { parseTokenKey, TOKEN_KEY_WORDS } from "../token-key.ts";
 
 /** The common USB relay boards, all under one number. */

@@ -18,7 +18,7 @@ import { lookAtDataDir, lookAtFile, lookAtSecret, lookAtTokenKey } from "../doct
 import { type Answered, lookAtGateway, lookAtList } from "../doctor/running.ts";
 import { lookAtPcsc } from "../doctor/usb.ts";
 import { credentialsOf } from "../main-secrets.ts";
-import type { Status } from "../status.ts";
+import type { Status } from "../report/status.ts";
 import { VERSION } from "../version.ts";
 import { wordsOf } from "../words.ts";
 import { lookAtBroker, lookAtBrokerCertificates } from "./doctor-broker.ts";

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { candidatesOf } from "../../drivers/candidates.ts";
 import { readCard } from "../../drivers/reads.ts";
-import { type Identified, Identifier, inClear, Search, type Way } from "../identify.ts";
-import type { SightLine } from "../sights.ts";
+import { type Identified, Identifier, inClear, Search, type Way } from "../answers/identify.ts";
+import type { SightLine } from "../gate/sights.ts";
 import { Exit } from "./exit.ts";
 import { untilStopped, watchReader } from "./reader-watch.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";

@@ -1,11 +1,12 @@
 /** Events of some days at the site, read from the journal as it lies on disk, with the gateway running or stopped. */
+
+import { occurredAt } from "../answers/ledger.ts";
+import { readCursor } from "../broker/outbox-cursor.ts";
 import { pathsOf } from "../data-paths.ts";
-import { readPeriod } from "../journal-period.ts";
-import { occurredAt } from "../ledger.ts";
-import { readCursor } from "../outbox-cursor.ts";
-import { REMEMBERED_MS } from "../presence.ts";
-import { type CloudEvent, eventOfLine } from "../record.ts";
-import { createSiteTime } from "../site-time.ts";
+import { readPeriod } from "../journal/journal-period.ts";
+import { type CloudEvent, eventOfLine } from "../journal/record.ts";
+import { REMEMBERED_MS } from "../presence/presence.ts";
+import { createSiteTime } from "../site/site-time.ts";
 import { Exit } from "./exit.ts";
 import type { JournalSite } from "./journal-site.ts";
 

@@ -1,7 +1,7 @@
 /** `journal export`: events of a period, for an inspector. */
-import { occurredAt } from "../ledger.ts";
-import { type Reason, TEXTS } from "../reasons.ts";
-import { createSiteWords } from "../site-words.ts";
+import { occurredAt } from "../answers/ledger.ts";
+import { type Reason, TEXTS } from "../gate/reasons.ts";
+import { createSiteWords } from "../site/site-words.ts";
 import { csvField } from "./csv.ts";
 import { Exit } from "./exit.ts";
 import { eachEvent, eachOccurrence } from "./journal-days.ts";

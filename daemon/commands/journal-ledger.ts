@@ -1,7 +1,7 @@
 /** `journal ledger`: who passed on a day, to be read at once at an unannounced visit. */
-import { Ledger, type LedgerRow } from "../ledger.ts";
-import { createSiteTime } from "../site-time.ts";
-import { createSiteWords, type SiteWords } from "../site-words.ts";
+import { Ledger, type LedgerRow } from "../answers/ledger.ts";
+import { createSiteTime } from "../site/site-time.ts";
+import { createSiteWords, type SiteWords } from "../site/site-words.ts";
 import { eachOccurrence } from "./journal-days.ts";
 import type { JournalSite } from "./journal-site.ts";
 import { paint, print, printJson, printTable } from "./terms.ts";

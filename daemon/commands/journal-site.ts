@@ -2,7 +2,7 @@
 import type { Configuration } from "../../config/schema.ts";
 import type { System } from "../../drivers/system.ts";
 import { pathsOf } from "../data-paths.ts";
-import { ownerOf, strangerWords } from "../journal-owner.ts";
+import { ownerOf, strangerWords } from "../journal/journal-owner.ts";
 import { Exit } from "./exit.ts";
 import { withSite } from "./terms.ts";
 

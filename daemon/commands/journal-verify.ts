@@ -1,10 +1,10 @@
 /** `journal verify`: proves the chain, and with a centre's events what a chain alone cannot show. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
+import { readCursor } from "../broker/outbox-cursor.ts";
 import { pathsOf } from "../data-paths.ts";
-import { Against, type Comparison } from "../journal-against.ts";
-import { type Verdict, verifyJournal } from "../journal-proof.ts";
-import { readCursor } from "../outbox-cursor.ts";
+import { Against, type Comparison } from "../journal/journal-against.ts";
+import { type Verdict, verifyJournal } from "../journal/journal-proof.ts";
 import { Exit } from "./exit.ts";
 import type { JournalSite } from "./journal-site.ts";
 import { paint, print, printJson } from "./terms.ts";

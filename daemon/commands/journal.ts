@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Configuration } from "../../config/schema.ts";
-import { readEntries, readLast } from "../journal-reader.ts";
-import type { Entry } from "../journal-segments.ts";
-import { type CloudEvent, eventOfLine } from "../record.ts";
+import { readEntries, readLast } from "../journal/journal-reader.ts";
+import type { Entry } from "../journal/journal-segments.ts";
+import { type CloudEvent, eventOfLine } from "../journal/record.ts";
 import { type ExportOptions, exportPeriod } from "./journal-export.ts";
 import { printLedger } from "./journal-ledger.ts";
 import { type JournalSite, withJournal } from "./journal-site.ts";

@@ -5,7 +5,7 @@ import { commissionMsMax } from "../../drivers/bus-osdp-reader.ts";
 import { addressMax } from "../../drivers/codec/osdp.ts";
 import { askControl } from "../control.ts";
 import { pathsOf } from "../data-paths.ts";
-import type { Status } from "../status.ts";
+import type { Status } from "../report/status.ts";
 import { Exit } from "./exit.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
 import { whoAsks } from "./who.ts";

@@ -6,7 +6,7 @@ import { createServiceManager } from "../../drivers/service-manager.ts";
 import { createSystem } from "../../drivers/system.ts";
 import { type Daemon, startDaemon } from "../main.ts";
 import { CannotStart } from "../main-secrets.ts";
-import type { Status } from "../status.ts";
+import type { Status } from "../report/status.ts";
 import { Watchdog } from "../watchdog.ts";
 import { wordsOf } from "../words.ts";
 import { Exit } from "./exit.ts";

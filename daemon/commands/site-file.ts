@@ -5,10 +5,10 @@ import type { Configuration } from "../../config/schema.ts";
 import { createLog } from "../../drivers/log.ts";
 import type { System } from "../../drivers/system.ts";
 import { pathsOf } from "../data-paths.ts";
-import { readEntries } from "../journal-reader.ts";
-import { listSegments } from "../journal-segments.ts";
-import { resume } from "../resume.ts";
-import { SiteDesk } from "../site-desk.ts";
+import { readEntries } from "../journal/journal-reader.ts";
+import { listSegments } from "../journal/journal-segments.ts";
+import { resume } from "../journal/resume.ts";
+import { SiteDesk } from "../site/site-desk.ts";
 import { Exit } from "./exit.ts";
 
 /** Whoever changes it holds the gateway's lock. */

@@ -4,7 +4,7 @@ import type { System } from "../../drivers/system.ts";
 import type { SiteChange, SiteEvent } from "../../sync/site-change.ts";
 import { askControl } from "../control.ts";
 import { pathsOf } from "../data-paths.ts";
-import { type SiteAnswer, siteRequestOf } from "../site-desk.ts";
+import { type SiteAnswer, siteRequestOf } from "../site/site-desk.ts";
 import { cardNumber } from "./card-argument.ts";
 import { Exit } from "./exit.ts";
 import { withLock } from "./lock.ts";

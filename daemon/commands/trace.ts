@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { type SightLine, sightLine } from "../sights.ts";
+import { type SightLine, sightLine } from "../gate/sights.ts";
 import { untilStopped, watchReader } from "./reader-watch.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
 

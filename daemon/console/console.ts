@@ -7,7 +7,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Clock, Log, Random } from "../../drivers/ports.ts";
-import type { TapView } from "../gateway.ts";
+import type { TapView } from "../gate/gateway.ts";
 import { guardOrigin, isLoopback } from "./access.ts";
 import { createLive } from "./live.ts";
 import type { Page } from "./page.ts";

@@ -1,7 +1,7 @@
 /** The next taps at a reader and every way to read them, as server-sent events, for a technician who has signed in. */
 import type { Context } from "hono";
 import type { Clock, Timer } from "../../drivers/ports.ts";
-import type { Identified } from "../identify.ts";
+import type { Identified } from "../answers/identify.ts";
 import { wordsOf } from "../words.ts";
 import { refusal, type Visitor } from "./access.ts";
 

@@ -3,10 +3,10 @@
  * `tap` for each decided tap, `missed` where taps were too many to show. A page that was cut off asks `/api/taps` for the rest.
  */
 import type { Clock, Timer } from "../../drivers/ports.ts";
-import type { TapView } from "../gateway.ts";
+import type { TapView } from "../gate/gateway.ts";
+import { type Reason, TEXTS } from "../gate/reasons.ts";
 import { maskCards } from "../mask.ts";
-import { type Reason, TEXTS } from "../reasons.ts";
-import type { Status } from "../status.ts";
+import type { Status } from "../report/status.ts";
 
 /** Pages that are open at once on one gateway. */
 const CLIENTS_MAX = 32;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Files } from "../../drivers/ports.ts";
-import type { Language } from "../reasons.ts";
+import type { Language } from "../gate/reasons.ts";
 
 const FILE_BYTES_MAX = 128 * 1024;
 const TYPES: Readonly<Record<string, string>> = {

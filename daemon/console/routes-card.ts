@@ -1,10 +1,10 @@
 /** What the console tells of one card. */
 import { type Context, Hono } from "hono";
 import type { Clock } from "../../drivers/ports.ts";
-import type { CardStory } from "../card-story.ts";
-import type { LookupAnswer } from "../lookup.ts";
+import type { CardStory } from "../answers/card-story.ts";
+import type { LookupAnswer } from "../answers/lookup.ts";
+import type { TapPage } from "../answers/recent-taps.ts";
 import { maskCards } from "../mask.ts";
-import type { TapPage } from "../recent-taps.ts";
 import { refusal, type Visitor } from "./access.ts";
 import { answer, type InTurn, perMinute } from "./request.ts";
 import { addressOf } from "./sign-in.ts";

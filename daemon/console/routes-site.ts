@@ -1,12 +1,12 @@
 /** What a person does at the console, and what the page has to know of the site for it. */
 import { Hono } from "hono";
 import { type SiteChange, type SiteEvent, WHY_CHARACTERS_MAX, type Who } from "../../sync/site-change.ts";
-import type { HistoryView } from "../history.ts";
-import type { HandAnswer, HandEvent, HandRequest, RollCall } from "../presence-desk.ts";
-import { TEXTS } from "../reasons.ts";
-import type { SiteAnswer, SiteRequest } from "../site-desk.ts";
-import type { ListStatus, Status } from "../status.ts";
-import type { Opening } from "../turnstile.ts";
+import type { HistoryView } from "../answers/history.ts";
+import { TEXTS } from "../gate/reasons.ts";
+import type { Opening } from "../gate/turnstile.ts";
+import type { HandAnswer, HandEvent, HandRequest, RollCall } from "../presence/presence-desk.ts";
+import type { ListStatus, Status } from "../report/status.ts";
+import type { SiteAnswer, SiteRequest } from "../site/site-desk.ts";
 import { isOneLine } from "../words.ts";
 import { refusal, type Visitor } from "./access.ts";
 import { type IdentifyRooms, identifyStream } from "./identify-stream.ts";

@@ -2,7 +2,7 @@
  * What a running gateway says of itself: what it cannot send or write, and how old its list is.
  */
 import type { Freshness } from "../../sync/card.ts";
-import type { Status } from "../status.ts";
+import type { Status } from "../report/status.ts";
 import { VERSION } from "../version.ts";
 import { type Finding, findings } from "./finding.ts";
 

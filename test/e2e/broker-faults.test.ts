@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { publishOneCard, startBenchHouse, tapOnce } from "../../bench/house.ts";
 import { pathsOf } from "../../daemon/data-paths.ts";
-import { readEntries } from "../../daemon/journal-reader.ts";
+import { readEntries } from "../../daemon/journal/journal-reader.ts";
 import { createBroker } from "../../drivers/broker.ts";
 import { createFiles } from "../../drivers/files.ts";
 import { createSystemClock, createSystemDisk, systemRandom } from "../../drivers/system.ts";

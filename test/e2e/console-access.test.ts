@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import type { ConsoleSettings } from "../../daemon/console/console.ts";
 import type { ConsoleRooms } from "../../daemon/console/routes.ts";
-import type { Status } from "../../daemon/status.ts";
+import type { Status } from "../../daemon/report/status.ts";
 import {
   basic,
   CARD,

@@ -1,17 +1,17 @@
 /** A console with rooms made up for it, on a free port; and what tests ask of it. */
 import { type IncomingMessage, request } from "node:http";
-import { tellStory } from "../../daemon/card-story.ts";
+import { tellStory } from "../../daemon/answers/card-story.ts";
+import type { Identified } from "../../daemon/answers/identify.ts";
+import type { LookupAnswer } from "../../daemon/answers/lookup.ts";
 import { type ConsoleSettings, createConsole } from "../../daemon/console/console.ts";
 import { loadPage, type Page } from "../../daemon/console/page.ts";
 import type { ConsoleRooms } from "../../daemon/console/routes.ts";
-import type { TapView } from "../../daemon/gateway.ts";
-import type { Identified } from "../../daemon/identify.ts";
-import type { LookupAnswer } from "../../daemon/lookup.ts";
+import type { TapView } from "../../daemon/gate/gateway.ts";
+import { TEXTS } from "../../daemon/gate/reasons.ts";
+import { type CloudEvent, eventOfLine } from "../../daemon/journal/record.ts";
 import { byItsEnds } from "../../daemon/main-console.ts";
-import type { RollCall } from "../../daemon/presence-desk.ts";
-import { TEXTS } from "../../daemon/reasons.ts";
-import { type CloudEvent, eventOfLine } from "../../daemon/record.ts";
-import type { Status } from "../../daemon/status.ts";
+import type { RollCall } from "../../daemon/presence/presence-desk.ts";
+import type { Status } from "../../daemon/report/status.ts";
 import { createFiles } from "../../drivers/files.ts";
 import type { Clock, Log } from "../../drivers/ports.ts";
 import { createSystemDisk, systemRandom } from "../../drivers/system.ts";

@@ -8,7 +8,7 @@ import { createLive } from "../../daemon/console/live.ts";
 import { createApp } from "../../daemon/console/routes.ts";
 import { Sessions } from "../../daemon/console/sessions.ts";
 import { sessionRoutes } from "../../daemon/console/sign-in.ts";
-import { REASONS } from "../../daemon/reasons.ts";
+import { REASONS } from "../../daemon/gate/reasons.ts";
 import { systemRandom } from "../../drivers/system.ts";
 import { SimClock } from "../sim/clock.ts";
 import {

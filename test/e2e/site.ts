@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
-import type { Status } from "../../daemon/status.ts";
+import type { Status } from "../../daemon/report/status.ts";
 import type { Pty } from "../peers/pty.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../dist/daemon/cli.js", import.meta.url));

@@ -7,7 +7,7 @@ import {
   eventOfVolatile,
   GENESIS,
   hashLine,
-} from "../../daemon/record.ts";
+} from "../../daemon/journal/record.ts";
 
 export interface Paper {
   topic: string;

@@ -1,8 +1,9 @@
 /** What a gateway that starts on a disk after a power cut would find wrong with it, by the gateway's own code. */
+
+import { readCursor } from "../../daemon/broker/outbox-cursor.ts";
 import { pathsOf } from "../../daemon/data-paths.ts";
-import { Journal } from "../../daemon/journal.ts";
-import { verifyJournal } from "../../daemon/journal-proof.ts";
-import { readCursor } from "../../daemon/outbox-cursor.ts";
+import { Journal } from "../../daemon/journal/journal.ts";
+import { verifyJournal } from "../../daemon/journal/journal-proof.ts";
 import { keptInside, sealsOf } from "../../daemon/token-key.ts";
 import { createSystem } from "../../drivers/system.ts";
 import { buildInPlace } from "../../sync/build.ts";

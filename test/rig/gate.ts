@@ -2,7 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { inject, onTestFinished, type TestContext } from "vitest";
-import type { ReaderState } from "../../daemon/reader-state.ts";
+import type { ReaderState } from "../../daemon/gate/reader-state.ts";
 import { type Ear, listen, P } from "../e2e/ear.ts";
 import { type Configuration, makeFeedDir, makeSite, type Site, until } from "../e2e/site.ts";
 import { type Heard, type Mosquitto, startMosquitto } from "../peers/mosquitto.ts";

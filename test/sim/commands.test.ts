@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Line } from "../../daemon/record.ts";
+import type { Line } from "../../daemon/journal/record.ts";
 import { commandFault } from "./commands.ts";
 import { live } from "./life.ts";
 

@@ -1,5 +1,5 @@
 /** Somebody at the centre who sends commands, and a wire that brings them again; and what must hold of them, seen from outside. */
-import type { Line } from "../../daemon/record.ts";
+import type { Line } from "../../daemon/journal/record.ts";
 import type { Received } from "../../drivers/ports.ts";
 import type { SimRandom } from "./random.ts";
 import { Violation } from "./violation.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { CloudEvent } from "../../daemon/record.ts";
+import type { CloudEvent } from "../../daemon/journal/record.ts";
 import { SimGate } from "./gate.ts";
 import { live } from "./life.ts";
 import { PLANTS } from "./plants.ts";

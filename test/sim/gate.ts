@@ -3,10 +3,10 @@
  * it at every step against what must hold of it (DESIGN, Proof 1). A seed makes everything; a bug is a seed.
  */
 
-import { createCommandReader } from "../../daemon/command-reader.ts";
 import { House } from "../../daemon/house.ts";
 import type { HousePorts } from "../../daemon/house-ports.ts";
-import { verifyJournal } from "../../daemon/journal-proof.ts";
+import { verifyJournal } from "../../daemon/journal/journal-proof.ts";
+import { createCommandReader } from "../../daemon/remote/command-reader.ts";
 import { atOnce } from "../../daemon/slices.ts";
 import { candidatesOf } from "../../drivers/candidates.ts";
 import { createFiles } from "../../drivers/files.ts";

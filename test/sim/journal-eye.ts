@@ -1,5 +1,5 @@
 /** Looks into a simulated disk's journal from outside, as no gateway could: what is certainly there, as it comes. */
-import { decodeLine, type Line } from "../../daemon/record.ts";
+import { decodeLine, type Line } from "../../daemon/journal/record.ts";
 import type { SimDisk } from "./disk.ts";
 
 /** More segments than a gateway begins between two looks. */

@@ -1,9 +1,9 @@
-import { Journal, type Settlement } from "../../daemon/journal.ts";
-import { verifyJournal } from "../../daemon/journal-proof.ts";
-import { readEntries } from "../../daemon/journal-reader.ts";
-import type { Recovery } from "../../daemon/journal-recovery.ts";
-import type { Entry } from "../../daemon/journal-segments.ts";
-import { type Draft, encodeLine } from "../../daemon/record.ts";
+import { Journal, type Settlement } from "../../daemon/journal/journal.ts";
+import { verifyJournal } from "../../daemon/journal/journal-proof.ts";
+import { readEntries } from "../../daemon/journal/journal-reader.ts";
+import type { Recovery } from "../../daemon/journal/journal-recovery.ts";
+import type { Entry } from "../../daemon/journal/journal-segments.ts";
+import { type Draft, encodeLine } from "../../daemon/journal/record.ts";
 import type { Files } from "../../drivers/ports.ts";
 import { type Machine, SimWorld } from "./world.ts";
 

@@ -1,5 +1,5 @@
 /** What must hold of what the broker has: every event in order, none passed over, one event to an id. */
-import type { CloudEvent } from "../../daemon/record.ts";
+import type { CloudEvent } from "../../daemon/journal/record.ts";
 import type { Delivered } from "./broker.ts";
 import { Violation } from "./violation.ts";
 

@@ -2,8 +2,8 @@
  * What must hold of a gate at every step (DESIGN, Proof 1), seen from outside: from the contacts, the disk, the broker and
  * what was decided. Knows nothing of how a gateway works. What does not hold throws a `Violation`.
  */
-import type { Decision } from "../../daemon/decide.ts";
-import type { Line } from "../../daemon/record.ts";
+import type { Decision } from "../../daemon/gate/decide.ts";
+import type { Line } from "../../daemon/journal/record.ts";
 import { STATUSES } from "../../sync/card.ts";
 import type { SimCentre } from "./centre.ts";
 import { isOpenCommand } from "./commands.ts";
@@ -17,7 +17,7 @@ import type { SimWorld } from "./world.ts";
 const RELEASE_SLACK_MS = 50;
 /** A gate has a few timers a device, a reader's silence and an event on its way; more and more of them would be a leak. */
 const TIMERS_MAX = 400;
-/** Of the outbox: events that are on no disk (daemon/outbox.ts). */
+/** Of the outbox: events that are on no disk (daemon/broker/outbox.ts). */
 const VOLATILE_EVENTS_MAX = 20_000;
 /** A life that ended is told from what lies in the newest segments. */
 const SEGMENTS_MAX = 4;

@@ -1,6 +1,6 @@
-import { Journal } from "../../daemon/journal.ts";
-import { Outbox } from "../../daemon/outbox.ts";
-import { type CloudEvent, type Draft, decodeLine, hashLine, type Line } from "../../daemon/record.ts";
+import { Outbox } from "../../daemon/broker/outbox.ts";
+import { Journal } from "../../daemon/journal/journal.ts";
+import { type CloudEvent, type Draft, decodeLine, hashLine, type Line } from "../../daemon/journal/record.ts";
 import { SimWorld } from "./world.ts";
 
 const DIR = "/data/journal";

@@ -1,6 +1,6 @@
-/** What must hold of passages, seen from a whole journal, and who is on the site by it: see daemon/passage.ts and daemon/presence.ts. */
+/** What must hold of passages, seen from a whole journal, and who is on the site by it: see daemon/gate/passage.ts and daemon/presence/presence.ts. */
 
-import type { Line } from "../../daemon/record.ts";
+import type { Line } from "../../daemon/journal/record.ts";
 import { isOpenCommand } from "./commands.ts";
 
 /** `heard`: closings of the access point's passage contact that a gateway was told of. The first fault, in words, or null. */

@@ -1,5 +1,5 @@
 /** The site's own list in a storm: changes through the house, and what may be decided after their answers. */
-import type { Decision } from "../../daemon/decide.ts";
+import type { Decision } from "../../daemon/gate/decide.ts";
 import type { House } from "../../daemon/house.ts";
 
 /** From its answer on a change is what holds; before it, and after a crash before it, either may be. */

@@ -1,5 +1,5 @@
 /** The site that is simulated: its cards, access points and settings. */
-import type { AccessPointSettings } from "../../daemon/gateway.ts";
+import type { AccessPointSettings } from "../../daemon/gate/gateway.ts";
 import type { HouseSettings } from "../../daemon/house-ports.ts";
 import { unpackNumber } from "../../sync/card.ts";
 import type { CardRow } from "../../sync/publish-csv.ts";

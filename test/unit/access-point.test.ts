@@ -7,7 +7,7 @@ import {
   present,
   pulseEnded,
   settle,
-} from "../../daemon/access-point.ts";
+} from "../../daemon/gate/access-point.ts";
 
 const A = "BB-1234-567890";
 const B = "BB-1234-567891";

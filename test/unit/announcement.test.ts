@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { revisionOf } from "../../daemon/announcement.ts";
+import { revisionOf } from "../../daemon/broker/announcement.ts";
 
 const read = (text: string) => revisionOf(new TextEncoder().encode(text));
 

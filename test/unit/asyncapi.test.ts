@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { REFUSALS } from "../../daemon/command.ts";
-import { COMMANDS, PAYLOADS } from "../../daemon/command-schema.ts";
-import { ROW_EVENTS_MAX } from "../../daemon/mailbox.ts";
-import { PresenceDesk } from "../../daemon/presence-desk.ts";
-import { REASONS } from "../../daemon/reasons.ts";
-import { EVENT_TYPES, eventOfLine, eventOfVolatile, GENESIS, hashLine } from "../../daemon/record.ts";
-import { topicsOf } from "../../daemon/report.ts";
+import { REFUSALS } from "../../daemon/broker/command.ts";
+import { COMMANDS, PAYLOADS } from "../../daemon/broker/command-schema.ts";
+import { ROW_EVENTS_MAX } from "../../daemon/gate/mailbox.ts";
+import { REASONS } from "../../daemon/gate/reasons.ts";
+import { EVENT_TYPES, eventOfLine, eventOfVolatile, GENESIS, hashLine } from "../../daemon/journal/record.ts";
+import { PresenceDesk } from "../../daemon/presence/presence-desk.ts";
+import { topicsOf } from "../../daemon/report/report.ts";
 import type { ReaderNotice } from "../../drivers/driver.ts";
 import type { SimClockOptions } from "../sim/clock.ts";
 import { asyncApi } from "./asyncapi-document.ts";

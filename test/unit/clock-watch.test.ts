@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ClockWatch } from "../../daemon/clock-watch.ts";
+import { ClockWatch } from "../../daemon/gate/clock-watch.ts";
 import { SimClock } from "../sim/clock.ts";
 
 function watched(clock: SimClock): { watch: ClockWatch; told: number[] } {

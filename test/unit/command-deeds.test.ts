@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Command } from "../../daemon/command.ts";
-import { CommandDeeds, type DeedRooms } from "../../daemon/command-deeds.ts";
-import type { Outcome } from "../../daemon/command-desk.ts";
-import type { Settlement } from "../../daemon/journal.ts";
-import type { LookupAnswer } from "../../daemon/lookup.ts";
+import type { LookupAnswer } from "../../daemon/answers/lookup.ts";
+import type { Command } from "../../daemon/broker/command.ts";
+import type { Settlement } from "../../daemon/journal/journal.ts";
+import { CommandDeeds, type DeedRooms } from "../../daemon/remote/command-deeds.ts";
+import type { Outcome } from "../../daemon/remote/command-desk.ts";
 import { candidatesOf } from "../../drivers/candidates.ts";
 import type { Observer } from "../../drivers/driver.ts";
 import { SimClock } from "../sim/clock.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { Command } from "../../daemon/command.ts";
-import { CommandDesk, type Outcome } from "../../daemon/command-desk.ts";
-import { IDS_MAX } from "../../daemon/command-ids.ts";
-import { createCommandReader } from "../../daemon/command-reader.ts";
-import { COMMANDS } from "../../daemon/command-schema.ts";
-import type { Settlement } from "../../daemon/journal.ts";
-import { topicsOf } from "../../daemon/report.ts";
+import type { Command } from "../../daemon/broker/command.ts";
+import { COMMANDS } from "../../daemon/broker/command-schema.ts";
+import type { Settlement } from "../../daemon/journal/journal.ts";
+import { CommandDesk, type Outcome } from "../../daemon/remote/command-desk.ts";
+import { IDS_MAX } from "../../daemon/remote/command-ids.ts";
+import { createCommandReader } from "../../daemon/remote/command-reader.ts";
+import { topicsOf } from "../../daemon/report/report.ts";
 import type { Message, Received } from "../../drivers/ports.ts";
 import { SimWorld } from "../sim/world.ts";
 import { asyncApi } from "./asyncapi-document.ts";

@@ -6,9 +6,9 @@ import {
   isRefused,
   REFUSALS,
   type Refused,
-} from "../../daemon/command.ts";
-import { COMMAND_BYTES_MAX, createCommandReader } from "../../daemon/command-reader.ts";
-import { COMMANDS, type CommandName, RESEND_EVENTS_MAX } from "../../daemon/command-schema.ts";
+} from "../../daemon/broker/command.ts";
+import { COMMANDS, type CommandName, RESEND_EVENTS_MAX } from "../../daemon/broker/command-schema.ts";
+import { COMMAND_BYTES_MAX, createCommandReader } from "../../daemon/remote/command-reader.ts";
 
 const NOW_MS = Date.parse("2026-11-22T06:58:20.000Z");
 const EXPIRES = "2026-11-22T06:58:40.000Z";

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Circumstances, type DecisionRules, decide } from "../../daemon/decide.ts";
-import { parseOpeningHours } from "../../daemon/opening-hours.ts";
-import { REASONS, type Reason, TEXTS } from "../../daemon/reasons.ts";
-import { createSiteTime } from "../../daemon/site-time.ts";
+import { type Circumstances, type DecisionRules, decide } from "../../daemon/gate/decide.ts";
+import { REASONS, type Reason, TEXTS } from "../../daemon/gate/reasons.ts";
+import { parseOpeningHours } from "../../daemon/site/opening-hours.ts";
+import { createSiteTime } from "../../daemon/site/site-time.ts";
 import type { Reading } from "../../drivers/driver.ts";
 import { type CardAnswer, type Freshness, STATUSES, type Status } from "../../sync/card.ts";
 import {

@@ -1,7 +1,7 @@
 /** The devices of a gate together: what stops whom, and who waits for nobody. */
 import { expect, it } from "vitest";
-import { Devices } from "../../daemon/devices.ts";
-import type { Gateway } from "../../daemon/gateway.ts";
+import { Devices } from "../../daemon/gate/devices.ts";
+import type { Gateway } from "../../daemon/gate/gateway.ts";
 import type { Reader } from "../../drivers/driver.ts";
 import { createRelay } from "../../drivers/registry.ts";
 import { RelayListener } from "../conformance/relay.ts";

@@ -1,7 +1,7 @@
 /** A device that comes and goes writes little, and what it writes is true. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createFlaps, type Standing } from "../../daemon/flaps.ts";
+import { createFlaps, type Standing } from "../../daemon/gate/flaps.ts";
 import { SimClock } from "../sim/clock.ts";
 import { GatewayBench } from "./gateway-bench.ts";
 

@@ -2,17 +2,17 @@
  * A gateway on a bench: the real loop between rooms of a few lines each, whose answers the test decides.
  */
 
-import type { InputUse } from "../../daemon/contacts.ts";
+import type { InputUse } from "../../daemon/gate/contacts.ts";
 import {
   type AccessPointSettings,
   Gateway,
   type GatewaySettings,
   type TapView,
-} from "../../daemon/gateway.ts";
-import type { Settlement } from "../../daemon/journal.ts";
-import { Presence } from "../../daemon/presence.ts";
-import type { Draft } from "../../daemon/record.ts";
-import { Scribe } from "../../daemon/scribe.ts";
+} from "../../daemon/gate/gateway.ts";
+import type { Settlement } from "../../daemon/journal/journal.ts";
+import type { Draft } from "../../daemon/journal/record.ts";
+import { Scribe } from "../../daemon/journal/scribe.ts";
+import { Presence } from "../../daemon/presence/presence.ts";
 import type {
   Assurance,
   Credential,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Settlement } from "../../daemon/journal.ts";
+import type { Settlement } from "../../daemon/journal/journal.ts";
 import { type GatewayBench, openGate } from "./gateway-bench.ts";
 
 /** Asks to open, as a command does; `settle` says what became of its line. */

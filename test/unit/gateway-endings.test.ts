@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { type EVENT_TYPES, GENESIS } from "../../daemon/record.ts";
-import { resume } from "../../daemon/resume.ts";
+import { type EVENT_TYPES, GENESIS } from "../../daemon/journal/record.ts";
+import { resume } from "../../daemon/journal/resume.ts";
 import { GatewayBench, openGate } from "./gateway-bench.ts";
 
 const deny = { mode: "deny" as const, resetMinutes: 60 };

@@ -1,6 +1,6 @@
 /** What the contacts of a turnstile make of grants: who passed, who did not, who had no grant, and who wants out. */
 import { describe, expect, test } from "vitest";
-import type { AccessPointSettings } from "../../daemon/gateway.ts";
+import type { AccessPointSettings } from "../../daemon/gate/gateway.ts";
 import { type GatewayBench, listOfAll, openGate } from "./gateway-bench.ts";
 
 const GATE = "north-in";

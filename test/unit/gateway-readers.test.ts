@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ROW_EVENTS_MAX } from "../../daemon/mailbox.ts";
+import { ROW_EVENTS_MAX } from "../../daemon/gate/mailbox.ts";
 import type { MisreadReason, ReaderNotice } from "../../drivers/driver.ts";
 import { type GatewayBench, misread, NUMBER, openGate } from "./gateway-bench.ts";
 

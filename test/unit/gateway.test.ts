@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LINE_BYTES_MAX } from "../../daemon/record.ts";
+import { LINE_BYTES_MAX } from "../../daemon/journal/record.ts";
 import type { CardAnswer } from "../../sync/card.ts";
 import {
   BOOT,

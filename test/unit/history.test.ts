@@ -1,7 +1,7 @@
 /** The last day in figures, over hours, restarts and a journal that cannot be read. */
 import { expect, test } from "vitest";
-import { History } from "../../daemon/history.ts";
-import { GENESIS, type Line } from "../../daemon/record.ts";
+import { History } from "../../daemon/answers/history.ts";
+import { GENESIS, type Line } from "../../daemon/journal/record.ts";
 import { tapView } from "../e2e/console-house.ts";
 import { SimClock } from "../sim/clock.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { TapView } from "../../daemon/gateway.ts";
-import { HomeAssistant } from "../../daemon/home-assistant.ts";
-import { discoveryMessages } from "../../daemon/home-assistant-entities.ts";
-import { REASONS } from "../../daemon/reasons.ts";
-import { topicsOf } from "../../daemon/report.ts";
+import type { TapView } from "../../daemon/gate/gateway.ts";
+import { REASONS } from "../../daemon/gate/reasons.ts";
+import { HomeAssistant } from "../../daemon/report/home-assistant.ts";
+import { discoveryMessages } from "../../daemon/report/home-assistant-entities.ts";
+import { topicsOf } from "../../daemon/report/report.ts";
 import type { Message, PublishOutcome } from "../../drivers/ports.ts";
 import { SimWorld } from "../sim/world.ts";
 import { asyncApi } from "./asyncapi-document.ts";

@@ -1,8 +1,15 @@
 /** From what a reader showed to the setting to write. */
 import { describe, expect, it } from "vitest";
-import { type Identified, Identifier, inClear, Search, settingOf, wayOf } from "../../daemon/identify.ts";
-import type { LookupAnswer } from "../../daemon/lookup.ts";
-import { Sights, sightLine } from "../../daemon/sights.ts";
+import {
+  type Identified,
+  Identifier,
+  inClear,
+  Search,
+  settingOf,
+  wayOf,
+} from "../../daemon/answers/identify.ts";
+import type { LookupAnswer } from "../../daemon/answers/lookup.ts";
+import { Sights, sightLine } from "../../daemon/gate/sights.ts";
 import { candidatesOf } from "../../drivers/candidates.ts";
 import type { Observer, Reading, Sight } from "../../drivers/driver.ts";
 import { SimClock } from "../sim/clock.ts";

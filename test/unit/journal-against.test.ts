@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Against } from "../../daemon/journal-against.ts";
-import type { Entry } from "../../daemon/journal-segments.ts";
+import { Against } from "../../daemon/journal/journal-against.ts";
+import type { Entry } from "../../daemon/journal/journal-segments.ts";
 import {
   encodeLine,
   eventOfLine,
@@ -8,7 +8,7 @@ import {
   GENESIS,
   hashLine,
   type Line,
-} from "../../daemon/record.ts";
+} from "../../daemon/journal/record.ts";
 
 const SENDER = { gateway: "gate-07", site: "slussen" };
 

@@ -1,6 +1,6 @@
 /** Whose journal it is: written down once, and not by who finds it under another name. */
 import { expect, test } from "vitest";
-import { claim, ownerOf, strangerWords } from "../../daemon/journal-owner.ts";
+import { claim, ownerOf, strangerWords } from "../../daemon/journal/journal-owner.ts";
 import { createFiles } from "../../drivers/files.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { SimRandom } from "../sim/random.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { listSegments } from "../../daemon/journal-segments.ts";
+import { listSegments } from "../../daemon/journal/journal-segments.ts";
 import type { Files } from "../../drivers/ports.ts";
 
 it("files whose names no sequence can have are no segments", async () => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { Journal } from "../../daemon/journal.ts";
-import { readPeriod } from "../../daemon/journal-period.ts";
-import { readEntries, readLast } from "../../daemon/journal-reader.ts";
-import type { Entry } from "../../daemon/journal-segments.ts";
-import type { Draft } from "../../daemon/record.ts";
+import { Journal } from "../../daemon/journal/journal.ts";
+import { readPeriod } from "../../daemon/journal/journal-period.ts";
+import { readEntries, readLast } from "../../daemon/journal/journal-reader.ts";
+import type { Entry } from "../../daemon/journal/journal-segments.ts";
+import type { Draft } from "../../daemon/journal/record.ts";
 import { createFiles } from "../../drivers/files.ts";
 import type { DiskFile, Files } from "../../drivers/ports.ts";
 import { SimClock } from "../sim/clock.ts";

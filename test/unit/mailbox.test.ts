@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createMailbox, ROW_EVENTS_MAX } from "../../daemon/mailbox.ts";
+import { createMailbox, ROW_EVENTS_MAX } from "../../daemon/gate/mailbox.ts";
 
 test("each source gets its own back, in order; what was refused never comes", () => {
   const source = fc.constantFrom("a", "b", "c");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createNoise, createTally } from "../../daemon/noise.ts";
+import { createNoise, createTally } from "../../daemon/gate/noise.ts";
 import type { Clock } from "../../drivers/ports.ts";
 import { SimClock } from "../sim/clock.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FORMS } from "../../config/forms.ts";
-import { isOpen, MINUTES_OF_WEEK, parseOpeningHours } from "../../daemon/opening-hours.ts";
+import { isOpen, MINUTES_OF_WEEK, parseOpeningHours } from "../../daemon/site/opening-hours.ts";
 
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 const DAY_MINUTES = 24 * 60;

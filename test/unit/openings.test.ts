@@ -1,7 +1,7 @@
 /** Openings by a person at the console, each under a name of its own, and written down first. */
 import { expect, test } from "vitest";
-import type { Settlement } from "../../daemon/journal.ts";
-import { Openings } from "../../daemon/openings.ts";
+import { Openings } from "../../daemon/console/openings.ts";
+import type { Settlement } from "../../daemon/journal/journal.ts";
 import { openGate } from "./gateway-bench.ts";
 
 const CLAIMS = { who: { by: "console", name: "Alva Ek" }, why: "delivery" } as const;

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Batch } from "../../daemon/journal-reader.ts";
-import type { Entry } from "../../daemon/journal-segments.ts";
-import { Outbox, type OutboxSource } from "../../daemon/outbox.ts";
-import { type CloudEvent, GENESIS, type Line } from "../../daemon/record.ts";
+import { Outbox, type OutboxSource } from "../../daemon/broker/outbox.ts";
+import type { Batch } from "../../daemon/journal/journal-reader.ts";
+import type { Entry } from "../../daemon/journal/journal-segments.ts";
+import { type CloudEvent, GENESIS, type Line } from "../../daemon/journal/record.ts";
 import { createFiles } from "../../drivers/files.ts";
 import type { BrokerSession, PublishOutcome } from "../../drivers/ports.ts";
 import { SimClock } from "../sim/clock.ts";

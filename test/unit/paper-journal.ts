@@ -1,6 +1,6 @@
 /** A journal written by hand: taps of our own choosing, chained as the gateway chains them. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { encodeLine, GENESIS, hashLine } from "../../daemon/record.ts";
+import { encodeLine, GENESIS, hashLine } from "../../daemon/journal/record.ts";
 
 export interface PaperTap {
   /** RFC 3339, UTC. */

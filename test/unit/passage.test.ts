@@ -8,7 +8,7 @@ import {
   type PassageState,
   passed,
   stayedShut,
-} from "../../daemon/passage.ts";
+} from "../../daemon/gate/passage.ts";
 
 const WAIT_MS = 5_000;
 const awaiting = (state: PassageState, ticket: number, ownPulse = true) =>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { LOOKED_AT_MAX, PresenceTally } from "../../daemon/presence-tally.ts";
+import { LOOKED_AT_MAX, PresenceTally } from "../../daemon/presence/presence-tally.ts";
 
 type As = "onSite" | "overdue";
 

@@ -1,8 +1,8 @@
 /** The last taps of a journal whose oldest segments have been dropped. */
 import { expect, it } from "vitest";
-import { segmentPath } from "../../daemon/journal-segments.ts";
-import { recentTaps, type TapPage } from "../../daemon/recent-taps.ts";
-import { encodeLine, GENESIS, type Line } from "../../daemon/record.ts";
+import { recentTaps, type TapPage } from "../../daemon/answers/recent-taps.ts";
+import { segmentPath } from "../../daemon/journal/journal-segments.ts";
+import { encodeLine, GENESIS, type Line } from "../../daemon/journal/record.ts";
 import { createFiles } from "../../drivers/files.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { SimRandom } from "../sim/random.ts";

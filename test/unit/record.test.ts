@@ -9,7 +9,7 @@ import {
   GENESIS,
   hashLine,
   type Line,
-} from "../../daemon/record.ts";
+} from "../../daemon/journal/record.ts";
 
 const SENDER = { gateway: "gate-07", site: "slussen" };
 

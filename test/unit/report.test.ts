@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { newReaderState } from "../../daemon/reader-state.ts";
-import { createReport, offlineMessage, type Report, stateMessages, topicsOf } from "../../daemon/report.ts";
-import { ailment, listStatus, type Status } from "../../daemon/status.ts";
+import { newReaderState } from "../../daemon/gate/reader-state.ts";
+import {
+  createReport,
+  offlineMessage,
+  type Report,
+  stateMessages,
+  topicsOf,
+} from "../../daemon/report/report.ts";
+import { ailment, listStatus, type Status } from "../../daemon/report/status.ts";
 import type { Message, PublishOutcome } from "../../drivers/ports.ts";
 import { SimClock } from "../sim/clock.ts";
 import { asyncApi } from "./asyncapi-document.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Entry } from "../../daemon/journal-segments.ts";
-import { type EventType, GENESIS } from "../../daemon/record.ts";
-import { resume } from "../../daemon/resume.ts";
+import type { Entry } from "../../daemon/journal/journal-segments.ts";
+import { type EventType, GENESIS } from "../../daemon/journal/record.ts";
+import { resume } from "../../daemon/journal/resume.ts";
 
 const WITH_RELAY = new Set(["in", "out"]);
 

@@ -1,11 +1,11 @@
 /** What is asked of the site's own list: how it is judged, by which clock, and how it comes into the journal. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Settlement } from "../../daemon/journal.ts";
-import { decodeLine, GENESIS, type Line } from "../../daemon/record.ts";
-import { SiteDesk, type SiteRequest, siteRequestOf } from "../../daemon/site-desk.ts";
-import { createSiteTime } from "../../daemon/site-time.ts";
-import { readUntil } from "../../daemon/site-until.ts";
+import type { Settlement } from "../../daemon/journal/journal.ts";
+import { decodeLine, GENESIS, type Line } from "../../daemon/journal/record.ts";
+import { SiteDesk, type SiteRequest, siteRequestOf } from "../../daemon/site/site-desk.ts";
+import { createSiteTime } from "../../daemon/site/site-time.ts";
+import { readUntil } from "../../daemon/site/site-until.ts";
 import { createFiles } from "../../drivers/files.ts";
 import { SimClock, type SimClockOptions } from "../sim/clock.ts";
 import { SimDisk } from "../sim/disk.ts";

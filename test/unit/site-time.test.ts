@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createSiteTime } from "../../daemon/site-time.ts";
+import { createSiteTime } from "../../daemon/site/site-time.ts";
 
 const DAY_MS = 24 * 3_600_000;
 const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];

@@ -1,10 +1,10 @@
 /** Taps are found again by what somebody remembers of them, and a card's story is what they tell. */
 import { expect, test } from "vitest";
-import { tellStory } from "../../daemon/card-story.ts";
-import { segmentPath } from "../../daemon/journal-segments.ts";
-import type { Reason } from "../../daemon/reasons.ts";
-import { type CloudEvent, encodeLine, GENESIS, type Line } from "../../daemon/record.ts";
-import { type JournalPlace, searchTaps, type TapQuery } from "../../daemon/tap-search.ts";
+import { tellStory } from "../../daemon/answers/card-story.ts";
+import { type JournalPlace, searchTaps, type TapQuery } from "../../daemon/answers/tap-search.ts";
+import type { Reason } from "../../daemon/gate/reasons.ts";
+import { segmentPath } from "../../daemon/journal/journal-segments.ts";
+import { type CloudEvent, encodeLine, GENESIS, type Line } from "../../daemon/journal/record.ts";
 import { createFiles } from "../../drivers/files.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { SimRandom } from "../sim/random.ts";

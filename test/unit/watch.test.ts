@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { liveTap } from "../../daemon/console/live.ts";
-import type { Status } from "../../daemon/status.ts";
-import { TapRing } from "../../daemon/tap-ring.ts";
-import { type Colour, changes, lineOf, type Row, screen, tapRow } from "../../daemon/watch.ts";
+import { TapRing } from "../../daemon/console/tap-ring.ts";
+import { type Colour, changes, lineOf, type Row, screen, tapRow } from "../../daemon/console/watch.ts";
+import type { Status } from "../../daemon/report/status.ts";
 import { CARD, tapView, wellStatus } from "../e2e/console-house.ts";
 
 const WORDS = { nowMs: Date.parse("2026-11-22T07:00:00.000Z"), timeOf: (time: string) => time.slice(11, 19) };

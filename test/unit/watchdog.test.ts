@@ -1,8 +1,8 @@
 /** The watchdog is fed by work that was done: each way in which it can stop being done is shown to be seen. */
 import { describe, expect, test } from "vitest";
-import { Intake } from "../../daemon/intake.ts";
-import { Journal } from "../../daemon/journal.ts";
-import { Scribe } from "../../daemon/scribe.ts";
+import { Intake } from "../../daemon/gate/intake.ts";
+import { Journal } from "../../daemon/journal/journal.ts";
+import { Scribe } from "../../daemon/journal/scribe.ts";
 import { Watchdog } from "../../daemon/watchdog.ts";
 import { createFiles } from "../../drivers/files.ts";
 import type { Clock } from "../../drivers/ports.ts";

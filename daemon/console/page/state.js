@@ -14,16 +14,16 @@ export const NOT_YET = /** @type {any} */ (null);
 
 export const state = {
   language: document.documentElement.lang,
-  /** @type {import("../../status.ts").Status} */
+  /** @type {import("../../report/status.ts").Status} */
   status: NOT_YET,
-  /** @type {import("../routes-site.ts").SiteFacts & { texts: typeof import("../../reasons.ts").TEXTS }} */
+  /** @type {import("../routes-site.ts").SiteFacts & { texts: typeof import("../../gate/reasons.ts").TEXTS }} */
   facts: NOT_YET,
   session: { signedIn: false, name: "", canSignIn: false },
   /** @type {ReturnType<typeof tapOf>[]} Newest first; those told live have no `seq` yet. */
   taps: [],
-  /** @type {import("../../history.ts").HistoryView} */
+  /** @type {import("../../answers/history.ts").HistoryView} */
   history: NOT_YET,
-  /** @type {import("../../presence-desk.ts").RollCall} */
+  /** @type {import("../../presence/presence-desk.ts").RollCall} */
   presence: NOT_YET,
   /** @type {number | null} Since when nothing was heard of the gateway; null: it is there. */
   lostAtMs: null,

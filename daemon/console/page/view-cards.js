@@ -143,9 +143,9 @@ function hits() {
 export const told = {
   /** @type {string | null} */
   asked: null,
-  /** @type {import("../../lookup.ts").LookupAnswer | null} */
+  /** @type {import("../../answers/lookup.ts").LookupAnswer | null} */
   found: null,
-  /** @type {import("../../card-story.ts").CardStory | null} */
+  /** @type {import("../../answers/card-story.ts").CardStory | null} */
   story: null,
   /** @type {string | null} */
   fault: null,

@@ -9,7 +9,7 @@ export const hunt = {
   wanted: NOT_YET,
   /** @type {EventSource | null} */
   source: null,
-  /** @type {import("../../identify.ts").Way[]} */
+  /** @type {import("../../answers/identify.ts").Way[]} */
   ways: [],
   /** @type {(string | null)[] | null} Settings that found a card in each tap so far, the plainest first; null before the first tap. */
   left: null,

@@ -1,0 +1,65 @@
+/**
+ * Writes down what happens: every record with the instant on both clocks, this run's name, and, while the wall clock
+ * cannot be trusted, the floor that days are judged by (CONTRACT 4).
+ */
+import type { Stamp } from "../../drivers/driver.ts";
+import type { Clock } from "../../drivers/ports.ts";
+import { bounded } from "../gate/tap-event.ts";
+import type { Settlement } from "./journal.ts";
+import type { Draft, EventType } from "./record.ts";
+
+export class Scribe {
+  readonly #boot: string;
+  readonly #clock: Clock;
+  readonly #append: (draft: Draft) => Promise<Settlement>;
+  readonly #startedMs: number;
+  #floorMs = 0;
+
+  /** `boot`: names this run of the process. */
+  constructor(boot: string, clock: Clock, append: (draft: Draft) => Promise<Settlement>) {
+    this.#boot = boot;
+    this.#clock = clock;
+    this.#append = append;
+    this.#startedMs = clock.monotonicMs();
+  }
+
+  /** This instant. */
+  stamp(): Stamp {
+    const clock = this.#clock;
+    return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs(), trusted: clock.trusted() };
+  }
+
+  /** The latest trusted time ever seen, in milliseconds since 1970. */
+  get floorMs(): number {
+    return this.#floorMs;
+  }
+
+  /** The floor is at least this late: what a run before has handed on. */
+  raiseFloor(wallMs: number): void {
+    this.#floorMs = Math.max(this.#floorMs, wallMs);
+  }
+
+  /** The time by which a day is judged: the stamp's own, or the floor while that could not be trusted. */
+  judgedMs(stamp: Stamp): number {
+    if (stamp.trusted) this.raiseFloor(stamp.wallMs);
+    return stamp.trusted ? stamp.wallMs : this.#floorMs;
+  }
+
+  write(
+    type: EventType,
+    subject: string,
+    stamp: Stamp,
+    data: Readonly<Record<string, unknown>>,
+  ): Promise<Settlement> {
+    const uptimeMs = Math.max(0, Math.round(stamp.monotonicMs - this.#startedMs));
+    // Untrusted, an event carries the floor, and so hands it on over a restart.
+    const floor = stamp.trusted ? {} : { floor: new Date(this.#floorMs).toISOString() };
+    const clock = { trusted: stamp.trusted, boot: this.#boot, uptimeMs, ...floor };
+    return this.#append({ type, subject, time: timeOf(stamp), data: { ...bounded(data), clock } });
+  }
+}
+
+/** RFC 3339, UTC. */
+export function timeOf(stamp: Stamp): string {
+  return new Date(stamp.wallMs).toISOString();
+}
