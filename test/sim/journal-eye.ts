@@ -44,7 +44,10 @@ export class JournalEye {
   }
 }
 
-/** Lines of the last `segmentsMax` segments that are certainly on the disk, or that a program would find, by sequence. */
+/**
+ * Lines of the last `segmentsMax` segments that are certainly on the disk, or that a program would find, by sequence. Lines are synced
+ * together or not at all: one whose group is not whole before it is of what a power cut tore on its way, and may be cut at any start.
+ */
 export function linesIn(
   disk: SimDisk,
   dir: string,
@@ -57,9 +60,15 @@ export function linesIn(
     const first = Number(path.slice(-23, -7));
     // What an earlier segment has from here on was abandoned.
     for (const seq of bySeq.keys()) if (seq >= first) bySeq.delete(seq);
-    for (const line of linesOf(disk[how](path) ?? [])) bySeq.set(line.seq, line);
+    for (const line of linesOf(disk[how](path) ?? []))
+      if (isGroupWhole(line, bySeq)) bySeq.set(line.seq, line);
   }
   return bySeq;
+}
+
+function isGroupWhole({ seq, batch }: Line, earlier: ReadonlyMap<number, Line>): boolean {
+  for (let before = batch; before < seq; before += 1) if (!earlier.has(before)) return false;
+  return true;
 }
 
 function segmentsIn(disk: SimDisk, dir: string): string[] {
