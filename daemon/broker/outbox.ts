@@ -206,6 +206,7 @@ export class Outbox {
     }
     if (this.#ready.length === 0) this.#refill(this.#source);
     const isLiveSent = this.#ready.length === 0 && !this.#reading && this.#nextSeq > this.#source.headSeq;
+    if (isLiveSent && this.#unanswered < windowMax) this.#sendVolatile();
     for (; isLiveSent && left > 0 && this.#unanswered < windowMax && this.#sendAgain(); left -= 1);
     return left;
   }
@@ -276,8 +277,7 @@ export class Outbox {
   }
 
   #refill(source: OutboxSource): void {
-    if (this.#reading) return;
-    if (this.#nextSeq > source.headSeq) return this.#sendVolatile();
+    if (this.#reading || this.#nextSeq > source.headSeq) return;
     const round = this.#round;
     this.#reading = true;
     source.entriesFrom(this.#nextSeq, SLICE_EVENTS).then(

@@ -31,6 +31,22 @@ describe("a planted bug is caught:", () => {
   });
 });
 
+/** Seeds of long runs that failed, and what each found. */
+const FOUND = [
+  [7_016_235, "an event that was on no disk went beside a resend that had filled the broker's window"],
+  [7_001_534, "a full disk kept a torn tail where it was, and the judge read on behind the hole"],
+  [
+    7_004_126,
+    "a life ended before it had cut a torn tail, and the judge took a line behind the hole for promised",
+  ],
+] as const;
+
+describe("a storm of long ago loses nothing:", () => {
+  test.each(FOUND)("seed %i, in which %s", async (seed) => {
+    expect((await live(seed)).length).toBeGreaterThan(100);
+  });
+});
+
 describe("a gate whose clock starts in 1970", () => {
   test("lets a centre place what came before the clock was set", async () => {
     const gate = new SimGate(1);

@@ -73,6 +73,16 @@ interface Publication {
 
 const ACKNOWLEDGED: PublishOutcome = { kind: "acknowledged" };
 
+const record = (n: number) => ({
+  id: `gate-07/boot/${n}`,
+  draft: {
+    type: "grindvakt.tap.v1" as const,
+    subject: "in",
+    time: "2026-11-22T06:58:12.345Z",
+    data: { n },
+  },
+});
+
 /** An outbox, and a broker that answers when the test says so, or at once. */
 class Desk {
   readonly clock = new SimClock();
@@ -346,16 +356,6 @@ describe("answers", () => {
 });
 
 describe("what is not on disk", () => {
-  const record = (n: number) => ({
-    id: `gate-07/boot/${n}`,
-    draft: {
-      type: "grindvakt.tap.v1" as const,
-      subject: "in",
-      time: "2026-11-22T06:58:12.345Z",
-      data: { n },
-    },
-  });
-
   test("goes after all that is, one at a time, and again under its id once it has been written", async () => {
     const desk = new Desk();
     await desk.open(3);
@@ -566,6 +566,24 @@ describe("what is sent again", () => {
     expect(desk.ids).toEqual([...ids(220, 230), ...ids(20, 100)]);
     expect(await resent).toEqual({ sent: 100, why: null });
     expect(desk.outbox.state.acknowledgedSeq).toBe(230);
+    await desk.outbox.stop();
+  });
+
+  test("leaves the broker no message too many where an event that is on no disk comes beside it", async () => {
+    const desk = await caughtUp(200);
+    desk.answer = null;
+    const resent = desk.outbox.resend(1, 20);
+    await desk.clock.advance(100);
+    desk.outbox.volatile(record(1));
+    await desk.clock.advance(100);
+    expect(desk.ids).toEqual(ids(1, 19));
+    desk.published[0]?.answer(ACKNOWLEDGED);
+    await desk.clock.advance(100);
+    expect(desk.ids.at(-1)).toBe(record(1).id);
+    desk.answer = () => ACKNOWLEDGED;
+    for (const { answer } of desk.published.slice(1)) answer(ACKNOWLEDGED);
+    await desk.clock.advance(100);
+    expect(await resent).toEqual({ sent: 20, why: null });
     await desk.outbox.stop();
   });
 
