@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { CrashPolicy } from "./disk-nodes.ts";
 import { SimGate } from "./gate.ts";
+import { named } from "./named.ts";
 import { CARDS, type Room } from "./site.ts";
 
 const POLICIES: readonly CrashPolicy[] = ["torn", "lose", "keep"];
@@ -85,17 +86,16 @@ describe("the power goes in every single disk call of", () => {
     for (let io = 1, wasCut = true; wasCut; io += 1) {
       expect(io).toBeLessThan(IOS_MAX);
       const gate = new SimGate(1, undefined, { published });
-      await gate.start();
-      await gate.world.advance(2_000);
-      await act(gate, () => {
-        gate.cuts.clear();
-        gate.powerCutAtIo(io, POLICIES[io % POLICIES.length]!);
-      });
-      wasCut = gate.world.machine === null;
-      for (const [room, count] of gate.cuts) cuts.set(room, (cuts.get(room) ?? 0) + count);
-      await goOn(gate).catch((error: Error) => {
-        error.message += ` (cut in disk call ${io})`;
-        throw error;
+      await named(`cut in disk call ${io}`, async () => {
+        await gate.start();
+        await gate.world.advance(2_000);
+        await act(gate, () => {
+          gate.cuts.clear();
+          gate.powerCutAtIo(io, POLICIES[io % POLICIES.length]!);
+        });
+        wasCut = gate.world.machine === null;
+        for (const [room, count] of gate.cuts) cuts.set(room, (cuts.get(room) ?? 0) + count);
+        await goOn(gate);
       });
     }
     console.log(`${name}: power cuts ${JSON.stringify(Object.fromEntries(cuts))}`);

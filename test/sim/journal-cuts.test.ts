@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Files } from "../../drivers/ports.ts";
 import type { CrashPolicy } from "./disk-nodes.ts";
 import { JournalSite, type JournalSiteOptions } from "./journal-site.ts";
+import { named } from "./named.ts";
 import type { Machine } from "./world.ts";
 
 const POLICIES: readonly CrashPolicy[] = ["lose", "keep", "torn"];
@@ -223,7 +224,8 @@ describe("the power goes in every single disk call of", () => {
       expect(ios).toBeGreaterThanOrEqual(scenario.iosMin);
       for (let io = 1; io <= ios; io++) {
         for (const policy of POLICIES) {
-          if (await run(scenario, seed, { io, policy })) cuts += 1;
+          const where = `seed ${seed}, disk call ${io}, ${policy}`;
+          if (await named(where, () => run(scenario, seed, { io, policy }))) cuts += 1;
         }
       }
     }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { FaultCode, IoKind } from "./disk.ts";
 import type { CrashPolicy } from "./disk-nodes.ts";
 import { JournalSite, type JournalSiteOptions } from "./journal-site.ts";
+import { named } from "./named.ts";
 
 const POLICIES: readonly CrashPolicy[] = ["lose", "keep", "torn"];
 const DAY_MS = 24 * 3_600_000;
@@ -175,7 +176,7 @@ describe("a journal and its model", () => {
       { do: "cut", policy: "lose" },
       { do: "append", count: 1, padBytes: 0 },
     ];
-    for (let seed = 0; seed < 50; seed++) await live({ seed }, steps);
+    for (let seed = 0; seed < 50; seed++) await named(`seed ${seed}`, () => live({ seed }, steps));
   });
 
   test("found: nor do lines count that a failed sync left in memory for ever", async () => {
@@ -192,6 +193,7 @@ describe("a journal and its model", () => {
       { do: "cut", policy: "lose" },
       { do: "append", count: 1, padBytes: 0 },
     ];
-    for (let seed = 0; seed < 20; seed++) await live({ seed, segmentBytesMax: 100_000 }, steps);
+    for (let seed = 0; seed < 20; seed++)
+      await named(`seed ${seed}`, () => live({ seed, segmentBytesMax: 100_000 }, steps));
   });
 });

@@ -71,9 +71,10 @@ test("wherever the power is cut in it, it is brought forward at the next start, 
       await new Promise((resolve) => setImmediate(resolve));
       wasCut ||= isOff;
       const after = disk.crash(policy);
-      expect(await bringForward(filesOn(after), "/data", [louder])).toMatchObject({ kind: "fine" });
-      expect(seen(after, STATE)).toBe(OLD.toUpperCase());
-      expect(seen(after, "/data/format-1/state")).toBe(OLD);
+      const where = `call ${cut}, ${policy}`;
+      expect(await bringForward(filesOn(after), "/data", [louder]), where).toMatchObject({ kind: "fine" });
+      expect(seen(after, STATE), where).toBe(OLD.toUpperCase());
+      expect(seen(after, "/data/format-1/state"), where).toBe(OLD);
     }
     if (!wasCut) break;
     cuts = cut;

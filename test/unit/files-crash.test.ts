@@ -92,8 +92,8 @@ describe("a replacement and the power", () => {
       await outcome(createFiles(disk, new SimRandom(cut)).replace("/site/state", bytes(NEW)));
       const after = disk.crash("keep");
       await createFiles(after, new SimRandom("again")).replace("/site/state", bytes("third"));
-      expect(after.paths()).toEqual(["/site/state"]);
-      expect(text(after.durable("/site/state"))).toBe("third");
+      expect(after.paths(), `call ${cut}`).toEqual(["/site/state"]);
+      expect(text(after.durable("/site/state")), `call ${cut}`).toBe("third");
     }
   });
 });
@@ -109,13 +109,14 @@ describe("a replacement and a failing disk", () => {
           () => "done",
           (error) => error.code,
         );
-        expect([code, "done"]).toContain(told);
-        expect([OLD, NEW]).toContain(text(disk.seen("/site/state")));
-        expect(disk.paths().length).toBeLessThanOrEqual(1);
+        const where = `${code} at call ${count}`;
+        expect([code, "done"], where).toContain(told);
+        expect([OLD, NEW], where).toContain(text(disk.seen("/site/state")));
+        expect(disk.paths().length, where).toBeLessThanOrEqual(1);
         disk.faultOf = () => null;
         await files.replace("/site/state", bytes("third"));
-        expect(text(disk.durable("/site/state"))).toBe("third");
-        expect(disk.paths()).toEqual(["/site/state"]);
+        expect(text(disk.durable("/site/state")), where).toBe("third");
+        expect(disk.paths(), where).toEqual(["/site/state"]);
       }
     }
   });

@@ -80,7 +80,7 @@ describe("the store", () => {
           .then(() => true);
         const finished = await Promise.race([done, settled(disk)]);
         const found = await storeOn(disk.crash(policy, { random: new SimRandom(cut) })).store.read();
-        expect([OLD, NEW]).toContainEqual(found);
+        expect([OLD, NEW], `call ${cut}`).toContainEqual(found);
         seen.add(found!.revision);
         if (!finished) continue;
         expect(found).toEqual(NEW);

@@ -65,8 +65,8 @@ describe.each(UPDATES)("an update by a $by", ({ layerCardsMax, calls, publish })
         await clock.advance(3_000);
         const decidedOn = life.list?.revision ?? 1;
         const after = await afterRestart(disk.crash(policy, { random: new SimRandom(cut) }));
-        expect([1, 2]).toContain(after);
-        expect(after).toBeGreaterThanOrEqual(decidedOn);
+        expect([1, 2], `call ${cut}`).toContain(after);
+        expect(after, `call ${cut}`).toBeGreaterThanOrEqual(decidedOn);
         found.push(after);
         if (!disk.isOff) break;
         cuts += 1;
@@ -90,10 +90,11 @@ describe.each(UPDATES)("an update by a $by", ({ layerCardsMax, calls, publish })
       const futures = await Promise.all(
         [disk.crash("lose"), disk.crash("keep")].map((next) => afterRestartAny(next)),
       );
-      for (const after of futures) expect(after).toBeGreaterThanOrEqual(Math.min(decidedOn, 2));
+      for (const after of futures)
+        expect(after, `call ${fail}`).toBeGreaterThanOrEqual(Math.min(decidedOn, 2));
       await clock.advance(120_000);
       expect(life.list?.revision, `call ${fail}`).toBe(2);
-      expect(await afterRestart(disk.crash("lose"))).toBe(2);
+      expect(await afterRestart(disk.crash("lose")), `call ${fail}`).toBe(2);
       if (disk.ios >= start + fail) continue;
       expect(fail).toBeGreaterThan(calls);
       return;
@@ -114,8 +115,8 @@ describe("an update", () => {
       void life.sync.start();
       await clock.advance(3_000);
       const after = await afterRestart(disk.crash("torn", { random: new SimRandom(cut) }));
-      expect([null, 1]).toContain(after);
-      if (life.list !== null) expect(after).toBe(1);
+      expect([null, 1], `call ${cut}`).toContain(after);
+      if (life.list !== null) expect(after, `call ${cut}`).toBe(1);
       if (!disk.isOff) return;
     }
     throw new Error("an update makes more calls than were walked");

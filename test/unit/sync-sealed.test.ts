@@ -13,6 +13,7 @@ import { TokenSeal, UNKEYED } from "../../sync/token-seal.ts";
 import { SimClock } from "../sim/clock.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { SimLog } from "../sim/log.ts";
+import { named } from "../sim/named.ts";
 import { SimRandom } from "../sim/random.ts";
 import { card, deltaOf, imagesOf, indexOf, type ListCard, SEAL } from "./sync-lists.ts";
 import { DIR, indexFiles, type Life, live, ScriptedFeed, started, UNREACHABLE } from "./sync-site.ts";
@@ -165,14 +166,16 @@ describe("an index of the version without a key", () => {
         disk.cutAt(disk.ios + cut, () => booted.end());
         void live(away(), disk, booted).sync.start();
         await clock.advance(3_000);
-        const after = disk.crash(policy, { random: new SimRandom(cut) });
-        const life = live(away(), after, new SimClock());
-        await life.sync.start();
-        found.add(imagesIn(life)[0]!.seal.check);
-        answers(life.list!.index);
-        await life.clock.advance(3_000);
-        answers(life.list!.index);
-        expect(await sealsOnDisk(after)).toEqual([SEAL.check]);
+        await named(`call ${cut}`, async () => {
+          const after = disk.crash(policy, { random: new SimRandom(cut) });
+          const life = live(away(), after, new SimClock());
+          await life.sync.start();
+          found.add(imagesIn(life)[0]!.seal.check);
+          answers(life.list!.index);
+          await life.clock.advance(3_000);
+          answers(life.list!.index);
+          expect(await sealsOnDisk(after)).toEqual([SEAL.check]);
+        });
         if (!disk.isOff) {
           expect(found).toEqual(new Set([SEAL.check, UNKEYED.check]));
           return;
