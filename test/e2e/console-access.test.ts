@@ -1,37 +1,9 @@
 /** Who may ask the console, and who sees whole card numbers. */
 import { once } from "node:events";
 import { connect } from "node:net";
-import { afterEach, expect, test } from "vitest";
-import type { ConsoleSettings } from "../../daemon/console/console.ts";
-import type { ConsoleRooms } from "../../daemon/console/routes.ts";
+import { expect, test } from "vitest";
 import type { Status } from "../../daemon/report/status.ts";
-import {
-  basic,
-  CARD,
-  type House,
-  MASKED,
-  openHouse,
-  postJson,
-  rawRequest,
-  TOKEN,
-  wellStatus,
-} from "./console-house.ts";
-
-const houses: House[] = [];
-
-async function open(settings?: Partial<ConsoleSettings>, rooms?: Partial<ConsoleRooms>): Promise<House> {
-  const house = await openHouse(settings, rooms);
-  houses.push(house);
-  return house;
-}
-
-afterEach(async () => {
-  for (const house of houses.splice(0)) await house.stop();
-});
-
-function json(response: Response): Promise<Record<string, unknown>> {
-  return response.json() as Promise<Record<string, unknown>>;
-}
+import { basic, CARD, json, MASKED, open, postJson, rawRequest, TOKEN, wellStatus } from "./console-house.ts";
 
 test("on loopback Host must be a loopback name with our port", async () => {
   const { port } = await open();

@@ -1,5 +1,6 @@
 /** A console with rooms made up for it, on a free port; and what tests ask of it. */
 import { type IncomingMessage, request } from "node:http";
+import { onTestFinished } from "vitest";
 import { tellStory } from "../../daemon/answers/card-story.ts";
 import type { Identified } from "../../daemon/answers/identify.ts";
 import type { LookupAnswer } from "../../daemon/answers/lookup.ts";
@@ -255,6 +256,17 @@ export async function openHouse(
     tapped: (view) => console.tapped(view),
     stop: () => console.stop(),
   };
+}
+
+/** The same, for the test that asks for it. */
+export async function open(...args: Parameters<typeof openHouse>): Promise<House> {
+  const house = await openHouse(...args);
+  onTestFinished(() => house.stop());
+  return house;
+}
+
+export function json(response: Response): Promise<Record<string, unknown>> {
+  return response.json() as Promise<Record<string, unknown>>;
 }
 
 /** The page as it is in the house. */

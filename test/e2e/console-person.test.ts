@@ -1,5 +1,5 @@
 /** Signing in, what only then is done, and that it is written down. */
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { ConsoleSettings } from "../../daemon/console/console.ts";
 import type { ConsoleRooms } from "../../daemon/console/routes.ts";
 import {
@@ -7,27 +7,15 @@ import {
   CARD,
   type House,
   IDENTIFIED,
+  json,
   MASKED,
-  openHouse,
+  open as openFor,
   postJson,
   readMessages,
 } from "./console-house.ts";
 
-const houses: House[] = [];
-
-async function open(settings?: Partial<ConsoleSettings>, rooms?: Partial<ConsoleRooms>): Promise<House> {
-  const house = await openHouse({ password: "right", ...settings }, rooms);
-  houses.push(house);
-  return house;
-}
-
-afterEach(async () => {
-  for (const house of houses.splice(0)) await house.stop();
-});
-
-function json(response: Response): Promise<Record<string, unknown>> {
-  return response.json() as Promise<Record<string, unknown>>;
-}
+const open = (settings?: Partial<ConsoleSettings>, rooms?: Partial<ConsoleRooms>): Promise<House> =>
+  openFor({ password: "right", ...settings }, rooms);
 
 interface Person {
   cookie: string;

@@ -6,20 +6,19 @@ import { get } from "node:https";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { TapPage } from "../../daemon/answers/recent-taps.ts";
-import type { ConsoleSettings } from "../../daemon/console/console.ts";
 import { createConsole } from "../../daemon/console/console.ts";
-import type { ConsoleRooms } from "../../daemon/console/routes.ts";
 import { systemRandom } from "../../drivers/system.ts";
 import { makeAuthority } from "../peers/certificates.ts";
 import { SimClock } from "../sim/clock.ts";
 import {
   basic,
   CARD,
-  type House,
+  json,
   MASKED,
   makeRooms,
+  open,
   openHouse,
   pageOnDisk,
   postJson,
@@ -32,22 +31,6 @@ import {
 
 /** For what takes a moment on a busy machine. */
 const WAIT_MS_MAX = 10_000;
-
-const houses: House[] = [];
-
-async function open(settings?: Partial<ConsoleSettings>, rooms?: Partial<ConsoleRooms>): Promise<House> {
-  const house = await openHouse(settings, rooms);
-  houses.push(house);
-  return house;
-}
-
-afterEach(async () => {
-  for (const house of houses.splice(0)) await house.stop();
-});
-
-function json(response: Response): Promise<Record<string, unknown>> {
-  return response.json() as Promise<Record<string, unknown>>;
-}
 
 // ---------------------------------------------------------------- what it answers
 
