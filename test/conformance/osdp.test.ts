@@ -1,135 +1,59 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OsdpBus } from "../../drivers/bus-osdp.ts";
-import { osdpInput } from "../../drivers/bus-osdp-input.ts";
-import { osdpOutput } from "../../drivers/bus-osdp-output.ts";
-import { OsdpReader } from "../../drivers/bus-osdp-reader.ts";
-import type { ReaderEvents } from "../../drivers/driver.ts";
 import type { OsdpPd } from "../../drivers/osdp-pd.ts";
 import { Pty } from "../peers/pty.ts";
 import { TcpDevice } from "../peers/tcp-device.ts";
 import { inputConformance } from "./input.ts";
+import { inputBench, KEY, type OsdpLine, outputBench, readerBench, readerOn } from "./osdp-bench.ts";
 import { OsdpFar } from "./osdp-far.ts";
 import { ReaderListener, readerConformance } from "./reader.ts";
-import { overhear, relayConformance } from "./relay.ts";
+import { relayConformance } from "./relay.ts";
 import { hurriedWorld, type TestWorld, until } from "./world.ts";
 
-const KEY = new Uint8Array(Buffer.from("00112233445566778899AABBCCDDEEFF", "hex"));
 const baudRate = 115_200;
 const secure = { address: 1, key: KEY };
 /** Replies have to come in time, from the far end of a real line: nothing is hurried here. */
 const hurry = 1;
 
-function readerOn(
-  bus: OsdpBus,
-  world: TestWorld,
-  events: ReaderEvents,
-  address = 1,
-  scbk: Uint8Array = KEY,
-): OsdpReader {
-  const settings = { id: `osdp-${address}`, address, scbk, reads: "card-number" as const, issuers: ["BB"] };
-  return new OsdpReader({ ...settings, bus }, world, events);
+function lineTo(
+  device: ConstructorParameters<typeof OsdpFar>[0],
+  port: string,
+  cable: OsdpLine["cable"] & { remove(): Promise<void> },
+): OsdpLine {
+  const world = hurriedWorld(hurry);
+  const far = new OsdpFar(device, world.clock, [secure]);
+  const bus = new OsdpBus({ port, baudRate }, world);
+  const dispose = async (): Promise<void> => {
+    far.stop();
+    await cable.remove();
+  };
+  return { world, bus, pds: far.pds, told: () => far.told, cable, dispose };
 }
 
-const silent: ReaderEvents = { reading: () => {}, up: () => {}, down: () => {} };
-
-readerConformance("osdp (pseudo-terminal)", true, async () => {
-  const world = hurriedWorld(hurry);
+async function ptyLine(): Promise<OsdpLine> {
   const pty = await plugIn();
-  const far = new OsdpFar(pty, world.clock, [secure]);
-  return {
-    world,
-    create: (events) => readerOn(new OsdpBus({ port: pty.path, baudRate }, world), world, events),
-    present: async (text) => far.pds[0]?.present(text),
-    cable: { vanish: () => pty.unplug(), comeBack: () => pty.plug() },
-    dispose: async () => {
-      far.stop();
-      await pty.remove();
-    },
-  };
-});
+  const cable = { vanish: () => pty.unplug(), comeBack: () => pty.plug(), remove: () => pty.remove() };
+  return lineTo(pty, pty.path, cable);
+}
 
-readerConformance("osdp (TCP)", true, async () => {
-  const world = hurriedWorld(hurry);
+async function tcpLine(): Promise<OsdpLine> {
   const device = await TcpDevice.listen();
-  const far = new OsdpFar(device, world.clock, [secure]);
-  const port = `tcp://127.0.0.1:${device.port}`;
-  return {
-    world,
-    create: (events) => readerOn(new OsdpBus({ port, baudRate }, world), world, events),
-    present: async (text) => far.pds[0]?.present(text),
-    cable: { vanish: () => device.vanish(), comeBack: () => device.comeBack() },
-    dispose: async () => {
-      far.stop();
-      await device.vanish();
-    },
-  };
-});
-
-relayConformance("osdp-output (pseudo-terminal)", true, async () => {
-  const world = hurriedWorld(hurry);
-  const pty = await plugIn();
-  const far = new OsdpFar(pty, world.clock, [secure]);
-  const bus = new OsdpBus({ port: pty.path, baudRate }, world);
-  const reader = readerOn(bus, world, silent);
-  await reader.start();
-  const output = { id: "north-in", address: 1, scbk: KEY, output: 0, bus };
-  let isHeard = false;
-  return {
-    world,
-    create: (events) =>
-      osdpOutput.create(
-        output,
-        world,
-        overhear(events, () => {
-          isHeard = true;
-        }),
-      ),
-    energised: () => far.pds[0]?.energised(0) ?? false,
-    releases: () => far.told.filter((told) => told.kind === "output" && !told.energised).length,
-    cable: {
-      vanish: async () => {
-        // The reader moves first and says so then: what the gateway has not heard it would have to call failed.
-        await until(world, () => isHeard);
-        await pty.unplug();
-        far.told.splice(0);
-      },
-      comeBack: () => pty.plug(),
-    },
-    dispose: async () => {
-      await reader.stop();
-      far.stop();
-      await pty.remove();
-    },
-  };
-});
-
-inputConformance("osdp-input (pseudo-terminal)", true, async () => {
-  const world = hurriedWorld(hurry);
-  const pty = await plugIn();
-  const far = new OsdpFar(pty, world.clock, [secure]);
-  const bus = new OsdpBus({ port: pty.path, baudRate }, world);
-  const reader = readerOn(bus, world, silent);
-  await reader.start();
-  return {
-    world,
-    create: (events) =>
-      osdpInput.create({ id: "north-in", address: 1, scbk: KEY, input: 1, bus }, world, events),
-    set: async (active) => void far.pds[0]?.setInput(1, active),
-    cable: { vanish: () => pty.unplug(), comeBack: () => pty.plug() },
-    dispose: async () => {
-      await reader.stop();
-      far.stop();
-      await pty.remove();
-    },
-  };
-});
+  const vanish = (): Promise<void> => device.vanish();
+  const cable = { vanish, comeBack: () => device.comeBack(), remove: vanish };
+  return lineTo(device, `tcp://127.0.0.1:${device.port}`, cable);
+}
 
 async function plugIn(): Promise<Pty> {
   const pty = await Pty.make();
   await pty.plug();
   return pty;
 }
+
+readerConformance("osdp (pseudo-terminal)", true, async () => readerBench(await ptyLine()));
+readerConformance("osdp (TCP)", true, async () => readerBench(await tcpLine()));
+relayConformance("osdp-output (pseudo-terminal)", true, async () => outputBench(await ptyLine()));
+inputConformance("osdp-input (pseudo-terminal)", true, async () => inputBench(await ptyLine()));
 
 describe("readers on one pseudo-terminal", () => {
   const other = { address: 2, key: KEY.map((byte) => byte ^ 0xff) };
