@@ -1,9 +1,13 @@
+import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The simulations take longest, then what waits for peers: all of these begin first, and no core is left alone with one at the end. */
 const FOLDERS = ["test/sim/", "test/e2e/", "test/docs/", "test/conformance/", ""];
+
+/** A worker takes 250 MB, and what it starts as much again. */
+const WORKERS_MAX = 8;
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -26,7 +30,7 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     // Modules keep no state (arrows.test.ts), so a process that has loaded them serves one test file after the other.
     isolate: false,
-    // One more than the machine has cores: much of the time a test waits for a peer.
-    maxWorkers: 3,
+    // Half of the time a test waits for a peer; and each worker has to load the sources anew.
+    maxWorkers: Math.min(2 * availableParallelism(), WORKERS_MAX),
   },
 });
