@@ -77,6 +77,27 @@ describe("attacks", () => {
     await restore();
   });
 
+  it("refuses a root without consistent snapshots: files that may be changed in place", async () => {
+    const restore = await workshop.backup();
+    await workshop.write("2.root.json", await workshop.read("1.root.json"));
+    await workshop.forge("2.root.json", (signed) => {
+      signed.version = 2;
+      signed.consistent_snapshot = false;
+    });
+    expect(await refusal(restore)).toBe("malformed");
+  });
+
+  it("refuses a snapshot that names no lists", async () => {
+    await workshop.forge("2.snapshot.json", (signed) => {
+      signed.meta = {};
+    });
+    await workshop.forge("timestamp.json", (signed) => {
+      signed.meta["snapshot.json"] = { version: 2 };
+      signed.version += 1;
+    });
+    expect(await workshop.client().refresh()).toMatchObject({ kind: "refused", name: "malformed" });
+  });
+
   it("refuses a timestamp signed with another key", async () => {
     const restore = await workshop.backup();
     await workshop.forge("timestamp.json", () => {}, ["root"]);

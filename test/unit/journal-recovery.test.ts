@@ -232,6 +232,17 @@ describe("verify finds", () => {
     );
   });
 
+  test("a line that never ends, without holding it, and a gate starts on it", async () => {
+    const endless = "x".repeat(1_000_000);
+    const path = at(1);
+    const { faults } = await verify(changed(path, (text) => `${endless}${text}`));
+    expect(faults[0]).toMatchObject({ segment: path, what: "is not a journal line" });
+    const { before, after } = await recovered(changed(lastPath(whole), (text) => text + endless));
+    expect(before).toHaveLength(count);
+    expect(after.slice(0, count)).toEqual(before);
+    expect(after).toHaveLength(count + 2);
+  });
+
   test("does not stumble over anything at all", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 3_000 }), { maxLength: 4 }), async (contents) => {
