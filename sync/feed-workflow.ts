@@ -142,7 +142,6 @@ async function advanceTimestamp(trusted: Trusted, nowMs: number | null, world: W
     );
   }
   checkExpiry(next, nowMs, file);
-  if (version === known?.version) return;
   await world.keep("timestamp", bytes);
   trusted.timestamp = next;
 }

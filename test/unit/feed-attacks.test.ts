@@ -38,6 +38,12 @@ describe("attacks", () => {
     expect(await refusal(newer)).toBe("rollback");
   });
 
+  it("takes the same timestamp in other white space", async () => {
+    await workshop.write("timestamp.json", `${await workshop.read("timestamp.json")}\n`);
+    expect((await verified(feed)).targets).toEqual(before);
+    expect((await verified(feed)).targets).toEqual(before);
+  });
+
   it("refuses another state under the same version: a centre that was restored from a backup", async () => {
     const older = await workshop.backup();
     await workshop.set(numberOf(1), "blocked");

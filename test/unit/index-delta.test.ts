@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BuildSession } from "../../sync/build-session.ts";
-import { mayBecome, STATUSES, type Status } from "../../sync/card.ts";
+import { type CardAnswer, mayBecome, STATUSES, type Status } from "../../sync/card.ts";
 import type { Correction } from "../../sync/feed-corrections.ts";
 import { Index } from "../../sync/index.ts";
 import { CUTS } from "../../sync/index-cuts.ts";
@@ -188,6 +188,28 @@ describe("deltas", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("may be of thousands of rows: nobody says how many will come, nor with how many tokens", () => {
+    const uid = (at: number, kind: number): string =>
+      `04${kind}0${at.toString(16).toUpperCase().padStart(10, "0")}`;
+    const whole = Array.from({ length: 5_000 }, (_, at) =>
+      card(`BB-2401-${String(at).padStart(6, "0")}`, "active", uid(at, 1)),
+    );
+    const rows = whole.map((one, at) => ({
+      ...one,
+      status: "blocked" as const,
+      uids: [1, 2, 3].map((kind) => uid(at, kind)),
+    }));
+    const { top, lower } = taken(imagesOf(indexOf(whole)), rows, { base: 1, revision: 2, cards: 5_000 });
+    const index = new Index(...lower, top);
+    const isBlocked = (answer: CardAnswer, number: string): boolean =>
+      answer.kind === "card" && answer.card.number === number && answer.card.status === "blocked";
+    const wrong = rows.filter(({ number, uids }) => {
+      const answers = [index.byNumber(number), ...uids.map((token) => index.byToken(token, "whole"))];
+      return !answers.every((answer) => isBlocked(answer, number));
+    });
+    expect(wrong).toEqual([]);
   });
 
   it("may be applied at their base and at any revision after it", () => {
