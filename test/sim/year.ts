@@ -57,12 +57,15 @@ export class Year {
     await this.gate.world.advance(2_000);
   }
 
-  /** An hour of it. Rejects with a `Violation`, whose message holds the last lines of the trace. */
+  /** An hour of it. Rejects with a `Violation`, whose message says how to see it again and holds the last lines of the trace. */
   async hour(): Promise<void> {
     try {
       for (let minute = 0; minute < 60; minute += 1) await this.#minute();
     } catch (error) {
-      if (error instanceof Violation) error.message += `\n${this.gate.world.trace.slice(-60).join("\n")}`;
+      const { seed, hours } = this.figures;
+      const command = `npm run sim -- --seed ${seed} --hours ${hours + 1}`;
+      if (error instanceof Violation)
+        error.message += `\n  again: ${command}\n${this.gate.world.trace.slice(-60).join("\n")}`;
       throw error;
     }
     this.figures.hours += 1;
