@@ -41,6 +41,25 @@ const PURE_MODULES = new Set(["node:buffer", "node:crypto"]);
 const isCompositionRoot = (path: string) =>
   /^daemon\/main(-[a-z]+)?\.ts$/.test(path) || path.startsWith("daemon/commands/");
 
+/** The rooms of `daemon/`, as ARCHITECTURE.md lists them: each knows only those before it, and not what joins them. */
+const GATE_ROOMS =
+  "journal site presence gate broker report answers remote console doctor install commands".split(" ");
+const JOINS = /^daemon\/(cli|house|main)[a-z-]*\.ts$/;
+
+/** Why a file in a room of `daemon/` may not import another one; null where it may. */
+function wrongWayUp(path: string, target: string): string | null {
+  const [from, to] = [path, target].map((file) => /^daemon\/([^/]+)\//.exec(file)?.[1]);
+  if (from === undefined || (to === undefined && !target.startsWith("daemon/"))) return null;
+  if (!GATE_ROOMS.includes(from)) return `daemon/${from}/ is no room that is known here`;
+  if (to === undefined)
+    return JOINS.test(target) && from !== "commands"
+      ? `${target} joins the rooms, and they do not know it`
+      : null;
+  return GATE_ROOMS.indexOf(to) > GATE_ROOMS.indexOf(from)
+    ? `daemon/${to}/ stands after daemon/${from}/`
+    : null;
+}
+
 /** What a room may import of the house, in words, and as a test of the imported file. */
 function allowance(path: string): { words: string; allows: (target: string, typeOnly: boolean) => boolean } {
   const within =
@@ -80,6 +99,8 @@ function breaches(sources: Source[]): string[] {
       const target = targetOf(path, specifier);
       const kind = typeOnly ? "type of " : "";
       if (!allows(target, typeOnly)) found.push(`${at}: imports ${kind}${target}; allowed: ${words}`);
+      const wrong = wrongWayUp(path, target);
+      if (wrong !== null) found.push(`${at}: imports ${kind}${target}; ${wrong}`);
     }
     for (const line of mutableLines) found.push(`${path}:${line}: mutable state of a module`);
     if (isBarrel) found.push(`${path}:1: only hands on what others export`);
@@ -288,6 +309,14 @@ const PLANTED: [path: string, text: string, breach: RegExp | null][] = [
     '// import "../config/a.ts"\nconst r = /["\'`]/;\nconst t = `import "../config/b.ts"`;\n',
     null,
   ],
+  [
+    "daemon/journal/pen.ts",
+    'import type { D } from "../gate/decide.ts";\n',
+    /pen\.ts:1: imports type of .* stands after/,
+  ],
+  ["daemon/gate/decide.ts", 'import type { J } from "../journal/journal.ts";\n', null],
+  ["daemon/gate/loop.ts", 'import { h } from "../house.ts";\n', /loop\.ts:1: .* do not know it$/],
+  ["daemon/attic/box.ts", 'import { w } from "../words.ts";\n', /box\.ts:1: .* no room/],
   ["daemon/a.ts", 'import { b } from "./b.ts";\n', null],
   [
     "daemon/b.ts",

@@ -4,10 +4,10 @@
 import type { Reading } from "../../drivers/driver.ts";
 import type { RevisionSpan } from "../../sync/card.ts";
 import type { ListAge, ListInForce } from "../../sync/sync.ts";
-import { decide, type SiteRules } from "../gate/decide.ts";
+import { decide } from "../gate/decide.ts";
 import { type Reason, TEXTS } from "../gate/reasons.ts";
 import { type ListStatus, listStatus } from "../report/status.ts";
-import type { SiteStanding } from "../site/site-desk.ts";
+import type { SiteRules, SiteStanding } from "../site/site-desk.ts";
 import type { SiteTime } from "../site/site-time.ts";
 
 export interface LookupAnswer {

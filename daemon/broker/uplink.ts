@@ -8,11 +8,18 @@ import type {
   PublishOutcome,
   Received,
 } from "../../drivers/ports.ts";
-import type { BrokerStatus } from "../report/status.ts";
 
 /** How long a clean stop waits for the last events to be acknowledged. */
 const LAST_EVENTS_MS = 1_000;
 const LAST_EVENTS_LOOK_MS = 10;
+
+export interface BrokerStatus {
+  /** `none`: no broker is configured. */
+  state: "up" | "down" | "none";
+  url: string | null;
+  protocol: BrokerSession["protocol"] | null;
+  why: string | null;
+}
 
 export interface UplinkEvents {
   up(session: BrokerSession): void;

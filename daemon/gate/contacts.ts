@@ -1,9 +1,8 @@
 /** The contacts of one access point: which are wired, whether each is there, and how it stands. */
 import type { InputEvents, Stamp } from "../../drivers/driver.ts";
 import type { Clock, Log } from "../../drivers/ports.ts";
-import { type Scribe, timeOf } from "../journal/scribe.ts";
+import { cut, type Scribe, timeOf } from "../journal/scribe.ts";
 import { createFlaps, type Flaps } from "./flaps.ts";
-import { cut } from "./tap-event.ts";
 
 /**
  * A contact that is found closed when its device comes up has not moved: a button that is stuck, or shorted, must not open

@@ -3,18 +3,10 @@
  */
 import type { Reading } from "../../drivers/driver.ts";
 import type { Card, CardIndex, Freshness } from "../../sync/card.ts";
-import type { OpeningHours } from "../site/opening-hours.ts";
-import { isOpen } from "../site/opening-hours.ts";
+import type { Whereabouts } from "../presence/presence.ts";
+import { isOpen, type OpeningHours } from "../site/opening-hours.ts";
+import type { SiteRules } from "../site/site-desk.ts";
 import type { Reason } from "./reasons.ts";
-
-/** The site's own blocks and permissions, as they are at this moment. */
-export interface SiteRules {
-  isBlocked(card: string): boolean;
-  isAllowed(card: string): boolean;
-}
-
-/** Where a card was last seen to go, as far as the gateway knows. */
-export type Whereabouts = "inside" | "outside" | "unknown";
 
 export interface DecisionRules {
   direction: "entry" | "exit";

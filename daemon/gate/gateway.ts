@@ -20,15 +20,15 @@ import type { Settlement } from "../journal/journal.ts";
 import type { UnknownOutcome } from "../journal/resume.ts";
 import { type Scribe, timeOf } from "../journal/scribe.ts";
 import type { Presence, Step } from "../presence/presence.ts";
-import type { RelayState } from "../report/status.ts";
 import { parseOpeningHours } from "../site/opening-hours.ts";
+import type { SiteRules } from "../site/site-desk.ts";
 import { createSiteTime, type SiteTime } from "../site/site-time.ts";
 import type { InputState, InputUse } from "./contacts.ts";
-import { type Decision, type DecisionRules, decide, type SiteRules } from "./decide.ts";
+import { type Decision, type DecisionRules, decide } from "./decide.ts";
 import { Intake } from "./intake.ts";
 import type { ReaderState } from "./reader-state.ts";
 import { tapData } from "./tap-event.ts";
-import { type Asker, Turnstile, type TurnstileSettings } from "./turnstile.ts";
+import { type Asker, type RelayState, Turnstile, type TurnstileSettings } from "./turnstile.ts";
 
 const MINUTE_MS = 60_000;
 

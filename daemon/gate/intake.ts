@@ -4,13 +4,12 @@
  */
 import type { ReaderEvents, Reading, Stamp } from "../../drivers/driver.ts";
 import type { Clock } from "../../drivers/ports.ts";
-import { type Scribe, timeOf } from "../journal/scribe.ts";
+import { cut, type Scribe, timeOf } from "../journal/scribe.ts";
 import { createFlaps, type Flaps } from "./flaps.ts";
 import { createMailbox } from "./mailbox.ts";
 import { createNoise, createTally, type Noise, type Tally } from "./noise.ts";
 import { createNotices, type Notices } from "./notices.ts";
 import { countMisread, newReaderState, type ReaderState } from "./reader-state.ts";
-import { cut } from "./tap-event.ts";
 
 /** Readings handled before other work of the process gets its turn. */
 const SLICE_READINGS = 16;

@@ -4,10 +4,9 @@
  */
 import type { ReaderNotice, Stamp } from "../../drivers/driver.ts";
 import type { Clock } from "../../drivers/ports.ts";
-import { type Scribe, timeOf } from "../journal/scribe.ts";
+import { cut, type Scribe, timeOf } from "../journal/scribe.ts";
 import { createNoise, createTally } from "./noise.ts";
 import type { ReaderState } from "./reader-state.ts";
-import { cut } from "./tap-event.ts";
 
 export interface Notices {
   take(notice: ReaderNotice, stamp: Stamp): void;

@@ -1,12 +1,7 @@
-/**
- * What an event says of a tap (CONTRACT 7), and of anything else: bounded texts, no token in clear.
- */
+/** What an event says of a tap (CONTRACT 7): no token in clear. */
 import type { Reading } from "../../drivers/driver.ts";
 import type { ListAge, ListInForce } from "../../sync/sync.ts";
 import type { Decision } from "./decide.ts";
-
-/** Words in an event come from devices, disks and feeds: what is longer helps nobody, and a line has an end. */
-const TEXT_CHARS_MAX = 500;
 
 export interface TapFacts {
   workplaceId: string | null;
@@ -50,17 +45,4 @@ function credentialData(reading: Reading, hashToken: TapFacts["hashToken"]): Rec
   return credential.kind === "number"
     ? { kind: "number", assurance }
     : { kind: "token", assurance, hash: hashToken(credential.uid) };
-}
-
-/** The same, with every text cut to its bound. */
-export function bounded(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [key, typeof value === "string" ? cut(value) : value]),
-  );
-}
-
-export function cut(text: string): string {
-  const kept = text.length > TEXT_CHARS_MAX ? `${text.slice(0, TEXT_CHARS_MAX)}…` : text;
-  // Half of a UTF-16 pair, cut or given, is no character, and some parsers take no line that has one.
-  return Buffer.from(kept).toString();
 }

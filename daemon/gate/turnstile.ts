@@ -5,9 +5,8 @@
 import type { InputEvents, Relay, RelayEvents, Stamp } from "../../drivers/driver.ts";
 import type { Clock, Log, Timer } from "../../drivers/ports.ts";
 import type { Settlement } from "../journal/journal.ts";
-import { type Scribe, timeOf } from "../journal/scribe.ts";
+import { cut, type Scribe, timeOf } from "../journal/scribe.ts";
 import type { Step } from "../presence/presence.ts";
-import type { RelayState } from "../report/status.ts";
 import {
   type AccessPointState,
   grant,
@@ -21,7 +20,6 @@ import { Contacts, type InputState, type InputUse } from "./contacts.ts";
 import { createFlaps, type Flaps } from "./flaps.ts";
 import { createNoise, type Noise } from "./noise.ts";
 import { awaitPassage, giveUp, type Missed, NO_PASSAGE, opened, passed, stayedShut } from "./passage.ts";
-import { cut } from "./tap-event.ts";
 
 /** A contact that closed just before the end is told of after it: it has to stand still first, and to be read. */
 const CONTACT_DELAY_MS = 250;
@@ -46,6 +44,14 @@ export interface TurnstileRooms {
   changed(): void;
   /** Who was let in has not gone through. */
   notThrough(passing: Step): void;
+}
+
+export interface RelayState {
+  /** `starting` until it has been opened or has failed once. */
+  state: "starting" | "up" | "down";
+  /** RFC 3339; when it came into this state. */
+  since: string;
+  why: string | null;
 }
 
 /** What asked for an opening. `id`: of its event, once that is known; of a command its own. */

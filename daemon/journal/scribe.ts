@@ -4,9 +4,11 @@
  */
 import type { Stamp } from "../../drivers/driver.ts";
 import type { Clock } from "../../drivers/ports.ts";
-import { bounded } from "../gate/tap-event.ts";
 import type { Settlement } from "./journal.ts";
 import type { Draft, EventType } from "./record.ts";
+
+/** Words in an event come from devices, disks and feeds: what is longer helps nobody, and a line has an end. */
+const TEXT_CHARS_MAX = 500;
 
 export class Scribe {
   readonly #boot: string;
@@ -62,4 +64,17 @@ export class Scribe {
 /** RFC 3339, UTC. */
 export function timeOf(stamp: Stamp): string {
   return new Date(stamp.wallMs).toISOString();
+}
+
+/** The same, with every text cut to its bound. */
+function bounded(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, typeof value === "string" ? cut(value) : value]),
+  );
+}
+
+export function cut(text: string): string {
+  const kept = text.length > TEXT_CHARS_MAX ? `${text.slice(0, TEXT_CHARS_MAX)}…` : text;
+  // Half of a UTF-16 pair, cut or given, is no character, and some parsers take no line that has one.
+  return Buffer.from(kept).toString();
 }

@@ -4,7 +4,6 @@
  */
 import type { Stamp } from "../../drivers/driver.ts";
 import type { Who } from "../../sync/site-change.ts";
-import type { Whereabouts } from "../gate/decide.ts";
 import type { Slices } from "../slices.ts";
 import { type PresenceCount, PresenceTally } from "./presence-tally.ts";
 
@@ -17,6 +16,9 @@ const CARDS_MAX = 100_000;
 const SLICE_CARDS = 500;
 /** Passages of one card that may all still turn out to have led nowhere; it is at one or two turnstiles at a time. */
 const EARLIER_MAX = 4;
+
+/** Where a card was last seen to go, as far as the gateway knows. */
+export type Whereabouts = "inside" | "outside" | "unknown";
 
 export type Direction = "entry" | "exit";
 

@@ -1,14 +1,15 @@
 /**
  * How the gateway is, in one value: what the retained states, the console and the commands show.
  */
-import type { BrokerSession } from "../../drivers/ports.ts";
 import type { Freshness } from "../../sync/card.ts";
 import type { ListAge, ListInForce } from "../../sync/sync.ts";
 import type { CommandState } from "../broker/command.ts";
 import type { CommandName } from "../broker/command-schema.ts";
 import type { OutboxState } from "../broker/outbox.ts";
+import type { BrokerStatus } from "../broker/uplink.ts";
 import type { InputState, InputUse } from "../gate/contacts.ts";
 import type { ReaderState } from "../gate/reader-state.ts";
+import type { RelayState } from "../gate/turnstile.ts";
 import type { JournalFill } from "../journal/journal.ts";
 import type { PresenceStatus } from "../presence/presence-desk.ts";
 import type { SiteStatus } from "../site/site-desk.ts";
@@ -20,22 +21,6 @@ export interface ListStatus {
   publishedAt: string | null;
   refreshedAt: string | null;
   freshness: Freshness;
-}
-
-export interface BrokerStatus {
-  /** `none`: no broker is configured. */
-  state: "up" | "down" | "none";
-  url: string | null;
-  protocol: BrokerSession["protocol"] | null;
-  why: string | null;
-}
-
-export interface RelayState {
-  /** `starting` until it has been opened or has failed once. */
-  state: "starting" | "up" | "down";
-  /** RFC 3339; when it came into this state. */
-  since: string;
-  why: string | null;
 }
 
 export interface Status {

@@ -15,7 +15,6 @@ import {
   type Who,
 } from "../../sync/site-change.ts";
 import { SiteList } from "../../sync/site-list.ts";
-import type { SiteRules } from "../gate/decide.ts";
 import type { Settlement } from "../journal/journal.ts";
 import type { Line } from "../journal/record.ts";
 import { maskCards } from "../mask.ts";
@@ -25,6 +24,12 @@ import { readUntil } from "./site-until.ts";
 
 /** Lines handed to the journal at once: a fraction of what it holds for taps. */
 const JOURNALED_AT_ONCE_MAX = 200;
+
+/** The site's own blocks and permissions, as they are at this moment. */
+export interface SiteRules {
+  isBlocked(card: string): boolean;
+  isAllowed(card: string): boolean;
+}
 
 /** What stands on the list under one rule, for a person to read. */
 export type SiteWord = Pick<SiteChange, "until" | "why" | "who" | "at" | "atTrusted">;

@@ -1,9 +1,14 @@
 /** Who is on the site: by passages in memory, by a whole gateway, and by what its journal says afterwards. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Whereabouts } from "../../daemon/gate/decide.ts";
 import { type Draft, GENESIS, type Line } from "../../daemon/journal/record.ts";
-import { type Now, type Passing, Presence, REMEMBERED_MS } from "../../daemon/presence/presence.ts";
+import {
+  type Now,
+  type Passing,
+  Presence,
+  REMEMBERED_MS,
+  type Whereabouts,
+} from "../../daemon/presence/presence.ts";
 import { PresenceDesk } from "../../daemon/presence/presence-desk.ts";
 import { Replay } from "../../daemon/presence/presence-replay.ts";
 import { atOnce } from "../../daemon/slices.ts";
