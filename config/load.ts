@@ -11,7 +11,7 @@ import { FORMS, type FormName } from "./forms.ts";
 import { CONFIGURATION, type Configuration } from "./schema.ts";
 
 /** The largest site's file has a few tens of KiB. */
-export const fileBytesMax = 1024 * 1024;
+export const FILE_BYTES_MAX = 1024 * 1024;
 /** Nobody reads more; a file that is something else altogether must not fill a terminal. */
 const FAULTS_MAX = 100;
 
@@ -27,12 +27,12 @@ export type ReadFile = (path: string, sizeBytesMax: number) => Promise<Uint8Arra
 export async function loadConfiguration(file: string, read: ReadFile, drivers: Drivers): Promise<LoadResult> {
   let bytes: Uint8Array | null;
   try {
-    bytes = await read(file, fileBytesMax);
+    bytes = await read(file, FILE_BYTES_MAX);
   } catch (error) {
     return unreadable(error instanceof Error ? error.message : String(error));
   }
   if (bytes === null) return unreadable("there is no such file");
-  if (bytes.length > fileBytesMax) return unreadable(`it is larger than ${fileBytesMax} bytes`);
+  if (bytes.length > FILE_BYTES_MAX) return unreadable(`it is larger than ${FILE_BYTES_MAX} bytes`);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);

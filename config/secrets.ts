@@ -5,7 +5,7 @@
 import type { Secret } from "./words.ts";
 
 /** Passwords and keys of 32 hexadecimal digits; anything longer is another file. */
-export const secretBytesMax = 4096;
+export const SECRET_BYTES_MAX = 4096;
 /** Permission bits of group and others. */
 const OTHERS_BITS = 0o077;
 
@@ -35,14 +35,15 @@ export async function readSecret(
   const { file } = secret;
   let found: SecretFile | null;
   try {
-    found = await readFile(file, secretBytesMax + 1);
+    found = await readFile(file, SECRET_BYTES_MAX + 1);
   } catch (error) {
     return refused(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (found === null)
     return refused(`${file} is not there: write the secret into it, then chmod 600 ${file}`);
   if ((found.mode & OTHERS_BITS) !== 0) return refused(`${file} is open to other users: chmod 600 ${file}`);
-  if (found.content.length > secretBytesMax) return refused(`${file} is longer than ${secretBytesMax} bytes`);
+  if (found.content.length > SECRET_BYTES_MAX)
+    return refused(`${file} is longer than ${SECRET_BYTES_MAX} bytes`);
   try {
     return accept(new TextDecoder("utf-8", { fatal: true }).decode(found.content), file);
   } catch {

@@ -6,8 +6,8 @@ import type { Reader } from "../drivers/driver.ts";
 import type { ControlMethods } from "./control.ts";
 
 /** Of an account's name; longer ones are cut. */
-const nameCharsMax = 100;
-const minuteMs = 60_000;
+const NAME_CHARS_MAX = 100;
+const MINUTE_MS = 60_000;
 
 export interface OsdpRooms {
   reader(id: string): Reader | undefined;
@@ -27,7 +27,7 @@ export function osdpMethods({ reader, note }: OsdpRooms): ControlMethods {
   };
   return {
     "osdp-commission": async ({ reader, minutes, name }) => {
-      const why = find(reader).commission(Number(minutes) * minuteMs);
+      const why = find(reader).commission(Number(minutes) * MINUTE_MS);
       if (why !== null) throw new Error(why);
       await note("commissioning", { reader, minutes, who: whoOf(name) });
     },
@@ -40,5 +40,5 @@ export function osdpMethods({ reader, note }: OsdpRooms): ControlMethods {
 }
 
 function whoOf(name: unknown): object {
-  return { by: "command", name: String(name).slice(0, nameCharsMax) };
+  return { by: "command", name: String(name).slice(0, NAME_CHARS_MAX) };
 }

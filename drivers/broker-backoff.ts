@@ -5,27 +5,27 @@
 import type { Random } from "./ports.ts";
 
 /** First pause, and the longest: a site that gets its broker back wants its events within seconds. */
-export const pauseMsFirst = 500;
-export const pauseMsMax = 15_000;
+export const PAUSE_MS_FIRST = 500;
+export const PAUSE_MS_MAX = 15_000;
 
 /** A connection that lived this long was a good one: the count of failures starts again. */
-export const goodAfterMs = 10_000;
+export const GOOD_AFTER_MS = 10_000;
 
 /** Being taken over is a mistake in somebody's configuration, which seconds do not mend. */
-export const takenOverPauseMsFirst = 15_000;
-export const takenOverPauseMsMax = 300_000;
+export const TAKEN_OVER_PAUSE_MS_FIRST = 15_000;
+export const TAKEN_OVER_PAUSE_MS_MAX = 300_000;
 
 /** A takeover after this long is a new one, not the next of a row; longer than the longest pause of the other side. */
-export const takeoverForgottenAfterMs = 2 * takenOverPauseMsMax;
+export const TAKEOVER_FORGOTTEN_AFTER_MS = 2 * TAKEN_OVER_PAUSE_MS_MAX;
 
 /**
  * On 3.1.1 a broker cannot say that another client has taken the name, and mosquitto does not say it on MQTT 5
  * either: it closes. So many connections that end like that, none of them older than this and none refused between
  * them (the broker itself was there all the time), are taken for it; less surely, hence with a shorter pause.
  */
-export const wordlessLossesMax = 5;
-export const wordlessLifeMsMax = 60_000;
-const wordlessPauseMsMax = 60_000;
+export const WORDLESS_LOSSES_MAX = 5;
+export const WORDLESS_LIFE_MS_MAX = 60_000;
+const WORDLESS_PAUSE_MS_MAX = 60_000;
 
 /** `taken-over`: the broker said so. `wordless`: the broker closed and did not say why. */
 export type LossCause = "taken-over" | "wordless" | "other";
@@ -42,7 +42,7 @@ export class Backoff {
 
   /** Whether the last loss looks like a takeover that the broker did not tell. */
   get suspectsTakeover(): boolean {
-    return this.#wordlessLosses >= wordlessLossesMax;
+    return this.#wordlessLosses >= WORDLESS_LOSSES_MAX;
   }
 
   /** The pause in ms after no door opened. */
@@ -53,16 +53,17 @@ export class Backoff {
 
   /** The pause in ms after a connection of `livedMs` was lost. */
   afterLoss(cause: LossCause, livedMs: number): number {
-    if (livedMs >= takeoverForgottenAfterMs) this.#takeovers = 0;
-    if (livedMs >= goodAfterMs) this.#failures = 0;
-    this.#wordlessLosses = cause === "wordless" && livedMs < wordlessLifeMsMax ? this.#wordlessLosses + 1 : 0;
+    if (livedMs >= TAKEOVER_FORGOTTEN_AFTER_MS) this.#takeovers = 0;
+    if (livedMs >= GOOD_AFTER_MS) this.#failures = 0;
+    this.#wordlessLosses =
+      cause === "wordless" && livedMs < WORDLESS_LIFE_MS_MAX ? this.#wordlessLosses + 1 : 0;
     if (cause !== "taken-over" && !this.suspectsTakeover) return this.#failurePauseMs();
-    const maxMs = cause === "taken-over" ? takenOverPauseMsMax : wordlessPauseMsMax;
-    return this.#pauseMs(this.#takeovers++, takenOverPauseMsFirst, maxMs);
+    const maxMs = cause === "taken-over" ? TAKEN_OVER_PAUSE_MS_MAX : WORDLESS_PAUSE_MS_MAX;
+    return this.#pauseMs(this.#takeovers++, TAKEN_OVER_PAUSE_MS_FIRST, maxMs);
   }
 
   #failurePauseMs(): number {
-    return this.#pauseMs(this.#failures++, pauseMsFirst, pauseMsMax);
+    return this.#pauseMs(this.#failures++, PAUSE_MS_FIRST, PAUSE_MS_MAX);
   }
 
   /** Half of it is certain, half is chance. */

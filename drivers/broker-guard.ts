@@ -3,10 +3,10 @@ import type { Socket } from "node:net";
 import type { MqttClient, Packet } from "mqtt";
 
 /** Of a subscription: commands, announcements and states are a few hundred bytes. */
-export const receivedBytesMax = 64 * 1024;
+export const RECEIVED_BYTES_MAX = 64 * 1024;
 
 /** Held of a packet that is not complete yet. MQTT 5 brokers are told, others are left when they pass it. */
-export const packetBytesMax = 256 * 1024;
+export const PACKET_BYTES_MAX = 256 * 1024;
 
 /**
  * MQTT.js holds up to 256 MB of an unfinished packet, keeps messages of QoS 2 that nobody asked for, and throws where nobody can
@@ -29,7 +29,7 @@ export function guardPackets(
   });
   socket.on("data", (bytes: Buffer) => {
     unfinishedBytes += bytes.length;
-    if (unfinishedBytes > packetBytesMax) refuse("the broker sent a packet that is too long");
+    if (unfinishedBytes > PACKET_BYTES_MAX) refuse("the broker sent a packet that is too long");
   });
 }
 

@@ -7,12 +7,12 @@ import type { BrokerSession, Message } from "./ports.ts";
 export type Protocol = BrokerSession["protocol"];
 
 /** Messages a broker takes at once when it does not say: MQTT 5's default, and a careful number for 3.1.1. */
-const receiveMaximumUnsaid = { "5.0": 65_535, "3.1.1": 100 } as const;
+const RECEIVE_MAXIMUM_UNSAID = { "5.0": 65_535, "3.1.1": 100 } as const;
 
 /** The largest packet MQTT has (section 1.5.5: 268,435,455 bytes remaining, and at most 5 before them). */
-const packetBytesOfMqtt = 268_435_460;
+const PACKET_BYTES_OF_MQTT = 268_435_460;
 
-const topicBytesMax = 65_535;
+const TOPIC_BYTES_MAX = 65_535;
 
 /** DISCONNECT, normal, on both versions: the will is not sent. */
 export const DISCONNECT = Uint8Array.of(0xe0, 0x00);
@@ -20,8 +20,8 @@ export const DISCONNECT = Uint8Array.of(0xe0, 0x00);
 /** What the broker takes (MQTT 5, sections 3.2.2.3.3 and 3.2.2.3.6). */
 export function limitsOf(protocol: Protocol, { properties }: IConnackPacket) {
   return {
-    receiveMaximum: properties?.receiveMaximum ?? receiveMaximumUnsaid[protocol],
-    maximumPacketSizeBytes: properties?.maximumPacketSize ?? packetBytesOfMqtt,
+    receiveMaximum: properties?.receiveMaximum ?? RECEIVE_MAXIMUM_UNSAID[protocol],
+    maximumPacketSizeBytes: properties?.maximumPacketSize ?? PACKET_BYTES_OF_MQTT,
   };
 }
 
@@ -48,7 +48,7 @@ export function propertiesOf({ contentType, correlationData }: Message, protocol
 /** What a broker would answer with DISCONNECT, or not at all, said beforehand; or null. */
 export function publishFault(message: Message, payloadBytes: number, offer: BrokerSession): string | null {
   const topicBytes = Buffer.byteLength(message.topic);
-  if (topicBytes === 0 || topicBytes > topicBytesMax || /[+#\0]/.test(message.topic)) {
+  if (topicBytes === 0 || topicBytes > TOPIC_BYTES_MAX || /[+#\0]/.test(message.topic)) {
     return "topic name invalid";
   }
   const contentTypeBytes = message.contentType === undefined ? 0 : 3 + Buffer.byteLength(message.contentType);

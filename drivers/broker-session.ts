@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import type { IClientOptions, IConnackPacket, IPublishPacket, MqttClient } from "mqtt";
 import type { LossCause } from "./broker-backoff.ts";
 import type { Door } from "./broker-dial.ts";
-import { guardPackets, packetBytesMax, receivedBytesMax } from "./broker-guard.ts";
+import { guardPackets, PACKET_BYTES_MAX, RECEIVED_BYTES_MAX } from "./broker-guard.ts";
 import {
   DISCONNECT,
   limitsOf,
@@ -21,21 +21,21 @@ import type { BrokerEvents, BrokerSession, Clock, Log, Message, PublishOutcome, 
 import { within } from "./within.ts";
 
 /** A frozen broker is noticed after one and a half times this, also when nothing is sent. */
-export const keepaliveSeconds = 15;
+export const KEEPALIVE_SECONDS = 15;
 
 /** The port's promise. A broker that keeps one message that long holds up all behind it: the connection is given up. */
-const acknowledgeMsMax = 10_000;
+const ACKNOWLEDGE_MS_MAX = 10_000;
 
 /**
  * A site gets a few commands and announcements a minute. So many at once are let pass, and so many a second for ever; a
  * broker that sends more, or lets somebody, would keep a small machine busy with nothing else: it is left for a while.
  */
-export const receivedAtOnceMax = 1_000;
-const receivedPerSecondMax = 100;
+export const RECEIVED_AT_ONCE_MAX = 1_000;
+const RECEIVED_PER_SECOND_MAX = 100;
 
 /** Of `stop`'s 2 s: for the last message, and for the broker to close its end. */
-const lastMessageMsMax = 1_200;
-const farewellMsMax = 500;
+const LAST_MESSAGE_MS_MAX = 1_200;
+const FAREWELL_MS_MAX = 500;
 
 export interface SessionSettings {
   clientId: string;
@@ -78,7 +78,7 @@ export class Session {
   #offer: BrokerSession | null = null;
   #end: SessionEnd | null = null;
   #watch: Timer | null = null;
-  /** When all messages so far would have come at `receivedPerSecondMax`. */
+  /** When all messages so far would have come at `RECEIVED_PER_SECOND_MAX`. */
   #receivedByMs = 0;
   /** Until the socket has closed, and MQTT.js with it. */
   #closed: Promise<void> = Promise.resolve();
@@ -139,7 +139,7 @@ export class Session {
       }),
     );
     client.on("packetreceive", (packet) => {
-      if (packet.cmd === "connack") shortenKeepalive(packet, keepaliveSeconds);
+      if (packet.cmd === "connack") shortenKeepalive(packet, KEEPALIVE_SECONDS);
     });
     guardPackets(
       client,
@@ -167,7 +167,7 @@ export class Session {
     return new Promise((resolve) => {
       const pending: Pending = { sentMs: this.#world.clock.monotonicMs(), resolve };
       this.#pending.add(pending);
-      this.#watch ??= this.#watchIn(acknowledgeMsMax);
+      this.#watch ??= this.#watchIn(ACKNOWLEDGE_MS_MAX);
       const properties = propertiesOf(message, this.#protocol);
       client.publish(message.topic, payload, { qos: 1, retain: message.retain, ...properties }, (error) => {
         const code = error !== undefined && error !== null && "code" in error ? error.code : null;
@@ -182,16 +182,16 @@ export class Session {
   }
 
   /**
-   * Publishes `last` and disconnects, within `lastMessageMsMax` and `farewellMsMax`. When nobody knows whether the
+   * Publishes `last` and disconnects, within `LAST_MESSAGE_MS_MAX` and `FAREWELL_MS_MAX`. When nobody knows whether the
    * broker has it, the connection is cut instead, so that the will says it. Nothing is left when it resolves.
    */
   async close(last: Message): Promise<void> {
     const { clock } = this.#world;
     const socket = this.#socket;
-    const outcome = await within(clock, lastMessageMsMax, this.publish(last));
+    const outcome = await within(clock, LAST_MESSAGE_MS_MAX, this.publish(last));
     if (this.#end === null && outcome !== null && outcome.kind !== "lost") {
       socket.end(DISCONNECT);
-      await within(clock, farewellMsMax, this.#closed);
+      await within(clock, FAREWELL_MS_MAX, this.#closed);
     }
     this.#finish("stopped");
     await this.#closed;
@@ -206,7 +206,7 @@ export class Session {
       ...(password === undefined ? {} : { password }),
       protocolVersion: five ? 5 : 4,
       clean: true,
-      keepalive: keepaliveSeconds,
+      keepalive: KEEPALIVE_SECONDS,
       reconnectPeriod: 0,
       resubscribe: false,
       // Ours ends sooner, with the clock it was given.
@@ -221,7 +221,7 @@ export class Session {
         retain: will.retain,
         ...propertiesOf(will, this.#protocol),
       },
-      ...(five ? { properties: { maximumPacketSize: packetBytesMax, receiveMaximum: 100 } } : {}),
+      ...(five ? { properties: { maximumPacketSize: PACKET_BYTES_MAX, receiveMaximum: 100 } } : {}),
     };
   }
 
@@ -265,15 +265,15 @@ export class Session {
     if (this.#end !== null) return;
     if (this.#isFlooded()) {
       this.#finish(
-        `more than ${receivedPerSecondMax} messages a second came to what this gateway listens to`,
+        `more than ${RECEIVED_PER_SECOND_MAX} messages a second came to what this gateway listens to`,
       );
       return;
     }
-    if (payload.length > receivedBytesMax) {
+    if (payload.length > RECEIVED_BYTES_MAX) {
       this.#world.log.warn("a message is dropped: it is too long", {
         topic,
         bytes: payload.length,
-        receivedBytesMax,
+        RECEIVED_BYTES_MAX,
       });
       return;
     }
@@ -289,8 +289,8 @@ export class Session {
   /** Counts a message. */
   #isFlooded(): boolean {
     const nowMs = this.#world.clock.monotonicMs();
-    this.#receivedByMs = Math.max(nowMs, this.#receivedByMs) + 1_000 / receivedPerSecondMax;
-    return this.#receivedByMs - nowMs > (1_000 * receivedAtOnceMax) / receivedPerSecondMax;
+    this.#receivedByMs = Math.max(nowMs, this.#receivedByMs) + 1_000 / RECEIVED_PER_SECOND_MAX;
+    return this.#receivedByMs - nowMs > (1_000 * RECEIVED_AT_ONCE_MAX) / RECEIVED_PER_SECOND_MAX;
   }
 
   /** After an error MQTT.js may go on with a connection it can no longer read: every error is the end. */
@@ -311,9 +311,9 @@ export class Session {
       this.#watch = null;
       const [oldest] = this.#pending;
       if (oldest === undefined) return;
-      const leftMs = oldest.sentMs + acknowledgeMsMax - this.#world.clock.monotonicMs();
+      const leftMs = oldest.sentMs + ACKNOWLEDGE_MS_MAX - this.#world.clock.monotonicMs();
       if (leftMs > 0) this.#watch = this.#watchIn(leftMs);
-      else this.#finish(`the broker has not acknowledged a message within ${acknowledgeMsMax / 1000} s`);
+      else this.#finish(`the broker has not acknowledged a message within ${ACKNOWLEDGE_MS_MAX / 1000} s`);
     });
   }
 

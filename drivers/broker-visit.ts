@@ -5,17 +5,17 @@
 import type { Socket } from "node:net";
 import type { IClientOptions, MqttClient } from "mqtt";
 import { type BrokerTls, type Door, dial, parseDoor } from "./broker-dial.ts";
-import { guardPackets, packetBytesMax, receivedBytesMax } from "./broker-guard.ts";
+import { guardPackets, PACKET_BYTES_MAX, RECEIVED_BYTES_MAX } from "./broker-guard.ts";
 import { DISCONNECT, type Protocol, propertiesOf } from "./broker-packets.ts";
 import { connectRefusal, errorWord, reasonWord, refusesVersion } from "./broker-words.ts";
 import type { Clock, Message, PublishOutcome } from "./ports.ts";
 import { within } from "./within.ts";
 
 /** From the look-up of the name to the broker's CONNACK, each time; and for each answer after it. */
-const answerMsMax = 10_000;
+const ANSWER_MS_MAX = 10_000;
 
 /** A broker that does not close its end is left alone with it. */
-const farewellMsMax = 500;
+const FAREWELL_MS_MAX = 500;
 
 export interface VisitSettings {
   /** `mqtt://host[:port]` or `mqtts://host[:port]`. */
@@ -73,7 +73,7 @@ async function open(
   clock: Clock,
 ): Promise<Opened> {
   const late = new AbortController();
-  const timer = clock.after(answerMsMax, () => late.abort(`no answer within ${answerMsMax / 1000} s`));
+  const timer = clock.after(ANSWER_MS_MAX, () => late.abort(`no answer within ${ANSWER_MS_MAX / 1000} s`));
   try {
     const dialed = await dial(door, settings.tls, late.signal);
     if (dialed.kind === "failed") return { ...dialed, versionRefused: false };
@@ -133,7 +133,7 @@ function optionsOf({ clientId, username, password }: VisitSettings, protocol: Pr
     connectTimeout: 2 ** 31 - 1,
     // Never to the debug log of MQTT.js: it would show the password.
     log: () => {},
-    ...(protocol === "5.0" ? { properties: { maximumPacketSize: packetBytesMax } } : {}),
+    ...(protocol === "5.0" ? { properties: { maximumPacketSize: PACKET_BYTES_MAX } } : {}),
   };
 }
 
@@ -150,16 +150,16 @@ function visitOf(client: MqttClient, protocol: Protocol, socket: Socket, clock: 
   });
   let hear: (topic: string, payload: Uint8Array) => void = () => undefined;
   client.on("message", (topic, payload) => {
-    if (payload.length <= receivedBytesMax) hear(topic, payload);
+    if (payload.length <= RECEIVED_BYTES_MAX) hear(topic, payload);
   });
   /** The answer, or null when none came in time or the connection ended before it. */
   const answered = async <Answer>(
     ask: (answer: (answer: Answer) => void) => void,
   ): Promise<Answer | null> => {
     const answer = new Promise<Answer>((resolve) => ask(resolve));
-    const first = await within(clock, answerMsMax, Promise.race([answer, closed.then(() => null)]));
+    const first = await within(clock, ANSWER_MS_MAX, Promise.race([answer, closed.then(() => null)]));
     // Neither an answer nor the end of the connection, which brings its own words.
-    if (first === null) ended ||= `no answer within ${answerMsMax / 1000} s`;
+    if (first === null) ended ||= `no answer within ${ANSWER_MS_MAX / 1000} s`;
     return first;
   };
 
@@ -198,7 +198,7 @@ function visitOf(client: MqttClient, protocol: Protocol, socket: Socket, clock: 
 async function leave(socket: Socket, clock: Clock): Promise<void> {
   if (socket.destroyed) return;
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  const timer = clock.after(farewellMsMax, () => socket.destroy());
+  const timer = clock.after(FAREWELL_MS_MAX, () => socket.destroy());
   socket.end(DISCONNECT);
   await closed;
   timer.cancel();

@@ -19,10 +19,10 @@ import type {
 } from "./ports.ts";
 
 /** From the look-up of the name to the broker's CONNACK, each time. */
-const connectMsMax = 10_000;
+const CONNECT_MS_MAX = 10_000;
 
 /** A broker that had no MQTT 5 is asked for it again at a reconnection after this: it may have been replaced. */
-export const fiveAgainMs = 600_000;
+export const FIVE_AGAIN_MS = 600_000;
 
 export interface BrokerSettings extends SessionSettings {
   /** `mqtt://host[:port]` or `mqtts://host[:port]`: doors to one broker or cluster, tried in turn. */
@@ -126,7 +126,7 @@ class MqttBroker implements Broker {
   async #open(door: Door, world: SessionWorld, events: BrokerEvents): Promise<Open | Failed> {
     const nowMs = world.clock.monotonicMs();
     const fiveRefusedAtMs = this.#fiveRefusedAtMs.get(door.name);
-    if (fiveRefusedAtMs !== undefined && nowMs - fiveRefusedAtMs < fiveAgainMs) {
+    if (fiveRefusedAtMs !== undefined && nowMs - fiveRefusedAtMs < FIVE_AGAIN_MS) {
       return this.#openWith("3.1.1", door, world, events);
     }
     const five = await this.#openWith("5.0", door, world, events);
@@ -145,8 +145,8 @@ class MqttBroker implements Broker {
   ): Promise<Open | (Failed & { versionRefused: boolean })> {
     const interrupt = new AbortController();
     this.#interrupt = interrupt;
-    const limit = world.clock.after(connectMsMax, () =>
-      interrupt.abort(`no answer within ${connectMsMax / 1000} s`),
+    const limit = world.clock.after(CONNECT_MS_MAX, () =>
+      interrupt.abort(`no answer within ${CONNECT_MS_MAX / 1000} s`),
     );
     const dialed = await dial(door, this.#settings.tls, interrupt.signal);
     if (dialed.kind === "failed") {

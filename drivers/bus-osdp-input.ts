@@ -7,9 +7,9 @@ import type { PdNews } from "./bus-osdp-pd.ts";
 import type { DriverWorld, Input, InputEvents, InputModule, Stamp } from "./driver.ts";
 import type { Timer } from "./ports.ts";
 
-const askMsMax = 2_000;
+const ASK_MS_MAX = 2_000;
 /** A reader that is busy with itself, or has refused, is asked again after this: who waits at a button must not wait for a restart. */
-const askAgainMs = 5_000;
+const ASK_AGAIN_MS = 5_000;
 
 /** `address`, `scbk` and `bus` as its reader has them. `input`: from 0. */
 export interface OsdpInputOptions {
@@ -74,10 +74,11 @@ class OsdpInput implements Input {
   /** The answer is heard like a change. */
   #ask(): void {
     this.#again?.cancel();
-    this.#hold?.request({ name: "inputStatus" }, askMsMax).catch((error: Error) => {
+    this.#hold?.request({ name: "inputStatus" }, ASK_MS_MAX).catch((error: Error) => {
       if (this.#stopping) return;
       // Of a reader that is down itself its coming back tells.
-      if (this.#hold?.standing === "up") this.#again = this.#world.clock.after(askAgainMs, () => this.#ask());
+      if (this.#hold?.standing === "up")
+        this.#again = this.#world.clock.after(ASK_AGAIN_MS, () => this.#ask());
       this.#down(`how it stands is not told: ${error.message}`);
     });
   }

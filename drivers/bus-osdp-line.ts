@@ -7,20 +7,20 @@ import type { Stamp } from "./driver.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
 
 /** The reply begins within this, counted from the last byte of the command (5.7). */
-export const replyMsMax = 200;
+export const REPLY_MS_MAX = 200;
 /** Waited for in this many steps: after a stall of the loop, bytes that have come in meanwhile are read first. */
-const replySteps = 2;
+const REPLY_STEPS = 2;
 /** A reply that has begun by then may come to its end, if it is no longer than this. */
-const lateReplyBytesMax = 256;
+const LATE_REPLY_BYTES_MAX = 256;
 /** Between a reply and the next command the line is idle for this many characters, and at least so long. */
-const idleCharacters = 2;
-const idleMsMin = 1;
+const IDLE_CHARACTERS = 2;
+const IDLE_MS_MIN = 1;
 /** Start, eight data bits, stop. */
-const bitsPerByte = 10;
+const BITS_PER_BYTE = 10;
 
 /** How long `countBytes` take on the line. */
 export function lineMs(countBytes: number, baudRate: number): number {
-  return (countBytes * bitsPerByte * 1_000) / baudRate;
+  return (countBytes * BITS_PER_BYTE * 1_000) / baudRate;
 }
 
 export interface LineEvents {
@@ -67,7 +67,7 @@ export class OsdpLine {
     marked.set(bytes, 1);
     // A channel that takes no bytes ends, and its end is told of by itself.
     this.#channel.write(marked).catch(() => undefined);
-    this.#await((lineMs(marked.length, this.#baudRate) + replyMsMax) / replySteps, replySteps);
+    this.#await((lineMs(marked.length, this.#baudRate) + REPLY_MS_MAX) / REPLY_STEPS, REPLY_STEPS);
   }
 
   /** Bytes that have come in. Those that nobody has asked for are dropped. */
@@ -111,14 +111,14 @@ export class OsdpLine {
   }
 
   #lateMs(): number {
-    return lineMs(lateReplyBytesMax, this.#baudRate);
+    return lineMs(LATE_REPLY_BYTES_MAX, this.#baudRate);
   }
 
   #rest(): void {
     if (this.#state === "closed") return;
     this.#timer?.cancel();
     this.#state = "idling";
-    this.#timer = this.#clock.after(Math.max(lineMs(idleCharacters, this.#baudRate), idleMsMin), () => {
+    this.#timer = this.#clock.after(Math.max(lineMs(IDLE_CHARACTERS, this.#baudRate), IDLE_MS_MIN), () => {
       this.#state = "free";
       this.#events.free();
     });

@@ -12,16 +12,16 @@ import { type Command, commandCode, decodeReply, encodeCommand, REPLIES } from "
 import { open, seal } from "./codec/osdp-secure.ts";
 
 /** Commands that wait for their turn; a reader needs two for its light and its beep, a relay one. */
-const requestsMax = 16;
+const REQUESTS_MAX = 16;
 /** A PD that was up is sent the same command this often before it is down: about a second of silence. */
-const missesMaxUp = 4;
+const MISSES_MAX_UP = 4;
 /** One that nobody knows yet: the first word after a line was opened may be lost, and a gate waits with its start. */
-const missesMaxNew = 2;
+const MISSES_MAX_NEW = 2;
 /** One that is down is asked once, so that it costs its neighbours one timeout. */
-const missesMaxDown = 1;
-const MISSES_MAX = { new: missesMaxNew, up: missesMaxUp, down: missesMaxDown } as const;
+const MISSES_MAX_DOWN = 1;
+const MISSES_MAX = { new: MISSES_MAX_NEW, up: MISSES_MAX_UP, down: MISSES_MAX_DOWN } as const;
 /** A PD that says nothing but busy for this long is down: the standard's own limit for a lost one (5.7). */
-const busyMsMax = 8_000;
+const BUSY_MS_MAX = 8_000;
 
 export function step(settings: PdSettings, state: PdState, event: PdEvent, nowMs: number): Step {
   switch (event.kind) {
@@ -191,8 +191,8 @@ function answer(
 
 /** The same is said again at its next turn, with the same number (7.20). */
 function beBusy(state: PdState, pending: Pending, nowMs: number): Step {
-  if (nowMs - pending.sinceMs >= busyMsMax) {
-    return restart(state, `it has said busy for ${busyMsMax / 1_000} s`, nowMs, "down");
+  if (nowMs - pending.sinceMs >= BUSY_MS_MAX) {
+    return restart(state, `it has said busy for ${BUSY_MS_MAX / 1_000} s`, nowMs, "down");
   }
   return { state: { ...state, isAnswering: true, pending: { ...pending, misses: 0 } }, effects: [] };
 }
@@ -218,8 +218,8 @@ function takeRequest(state: PdState, request: Request): Step {
   const why =
     state.standing !== "up"
       ? `it is down: ${state.why ?? "it has not been reached yet"}`
-      : state.requests.length >= requestsMax
-        ? `${requestsMax} commands wait for it already`
+      : state.requests.length >= REQUESTS_MAX
+        ? `${REQUESTS_MAX} commands wait for it already`
         : null;
   // What opens and releases goes before lights and beeps.
   const isFirst = ({ command }: Request) => command.name === "output";

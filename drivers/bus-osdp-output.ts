@@ -10,11 +10,11 @@ import type { Clock } from "./ports.ts";
 import { type Contact, PulseRelay } from "./pulse.ts";
 
 /** A relay's commands settle within a second; the rest is room for a slow timer. */
-const commandMsMax = 900;
+const COMMAND_MS_MAX = 900;
 /** Readers count time in tenths of a second. */
-const timerMs = 100;
+const TIMER_MS = 100;
 /** An opening waits for a reader that is down, as it may be back any moment; stopping has to wait for it. */
-const openMsMax = 1_500;
+const OPEN_MS_MAX = 1_500;
 
 /** `address`, `scbk` and `bus` as its reader has them. `output`: from 0. */
 export interface OsdpOutputOptions {
@@ -43,10 +43,10 @@ async function openOutput(
 ): Promise<Contact> {
   const hold = await holdReader(bus, { address, key: scbk, takesCards: false }, clock, lost);
   const command = async (control: number, timer: number): Promise<void> => {
-    await hold.request({ name: "output", records: [{ output, control, timer }] }, commandMsMax);
+    await hold.request({ name: "output", records: [{ output, control, timer }] }, COMMAND_MS_MAX);
   };
   return {
-    energise: (durationMs) => command(OUTPUT.onForTime, Math.ceil(durationMs / timerMs)),
+    energise: (durationMs) => command(OUTPUT.onForTime, Math.ceil(durationMs / TIMER_MS)),
     release: () => command(OUTPUT.off, 0),
     close: () => hold.release(),
   };
@@ -70,7 +70,7 @@ async function holdReader(
     lost(`its reader is down: ${news.why}`);
   });
   if (hold.standing === "up") return hold;
-  const bound = clock.after(openMsMax, () => settle(hold.why ?? "it has not answered yet"));
+  const bound = clock.after(OPEN_MS_MAX, () => settle(hold.why ?? "it has not answered yet"));
   const why = await isUp;
   bound.cancel();
   if (why === null) return hold;

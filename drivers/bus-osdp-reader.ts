@@ -3,7 +3,7 @@
 import type { OsdpBus, PdHold } from "./bus-osdp.ts";
 import type { PdNews } from "./bus-osdp-pd.ts";
 import { decodeText } from "./codec/card-text.ts";
-import { addressMax } from "./codec/osdp.ts";
+import { ADDRESS_MAX } from "./codec/osdp.ts";
 import { CAPABILITY, COLOUR, type Command, TONE } from "./codec/osdp-messages.ts";
 import type {
   DriverWorld,
@@ -19,11 +19,11 @@ import { FirstNews } from "./first-news.ts";
 import { type Reads, readBits, readCharacters } from "./reads.ts";
 
 /** A light or a beep that comes later than this is for somebody else. */
-const signalMsMax = 2_000;
+const SIGNAL_MS_MAX = 2_000;
 /** Commands of a technician. */
-const commandMsMax = 3_000;
+const COMMAND_MS_MAX = 3_000;
 /** Long enough to walk to a reader and switch it on, short enough to be watched. */
-export const commissionMsMax = 600_000;
+export const COMMISSION_MS_MAX = 600_000;
 
 /** `scbk`: the 16 bytes of the reader's key; null: it is spoken to in the clear. `bus`: of its port. */
 export interface OsdpReaderOptions {
@@ -69,7 +69,7 @@ export class OsdpReader implements Reader {
 
   signal(signal: Signal): void {
     for (const command of SIGNALS[signal]) {
-      if (this.#can(command)) this.#hold?.request(command, signalMsMax).catch(() => undefined);
+      if (this.#can(command)) this.#hold?.request(command, SIGNAL_MS_MAX).catch(() => undefined);
     }
   }
 
@@ -87,8 +87,8 @@ export class OsdpReader implements Reader {
     const hold = this.#hold;
     if (hold === null || this.#news.stopping) return "the reader has not been started";
     if (this.#options.scbk === null) return "the reader has no scbk in the configuration to be given";
-    if (!(durationMs > 0 && durationMs <= commissionMsMax)) {
-      return `a window of ${durationMs} ms is none, allowed: up to ${commissionMsMax} ms`;
+    if (!(durationMs > 0 && durationMs <= COMMISSION_MS_MAX)) {
+      return `a window of ${durationMs} ms is none, allowed: up to ${COMMISSION_MS_MAX} ms`;
     }
     if (hold.isSecure) return "the reader has the key already";
     this.#world.log.warn(`reader ${this.#options.id} may be given its key`, { durationMs });
@@ -100,12 +100,12 @@ export class OsdpReader implements Reader {
   async setLine(address: number, baudRate: number): Promise<{ address: number; baudRate: number }> {
     const hold = this.#hold;
     if (hold === null || this.#news.stopping) throw new Error("the reader has not been started");
-    const isAddress = Number.isInteger(address) && address >= 0 && address <= addressMax;
+    const isAddress = Number.isInteger(address) && address >= 0 && address <= ADDRESS_MAX;
     // A number of 32 bits: more, or a part of one, would reach the reader as another speed.
     const isSpeed = Number.isInteger(baudRate) && baudRate > 0 && baudRate < 2 ** 32;
     if (!isAddress || !isSpeed)
       throw new Error(`address ${address} with ${baudRate} baud is no place on a line`);
-    const reply = await hold.request({ name: "lineSettings", address, baudRate }, commandMsMax);
+    const reply = await hold.request({ name: "lineSettings", address, baudRate }, COMMAND_MS_MAX);
     if (reply?.name !== "lineSettings") throw new Error("the reader did not say what it has taken");
     return { address: reply.address, baudRate: reply.baudRate };
   }

@@ -2,14 +2,14 @@
 import type { PdEffect, PdState, Step } from "./bus-osdp-state.ts";
 
 /** The first try after a failure, and the slowest: a reader that is plugged in again is back within 5 s. */
-const retryMsMin = 250;
-const retryMsMax = 3_000;
+const RETRY_MS_MIN = 250;
+const RETRY_MS_MAX = 3_000;
 /** A session that broke this often, without having been steady for so long in between, is a failure. */
-const renewalsMax = 3;
+const RENEWALS_MAX = 3;
 /** One that was steady begins with a short backoff again; one that comes and goes does not. */
-const steadyMs = 10_000;
+const STEADY_MS = 10_000;
 /** An alarm a minute is enough for a person, and no disk is filled by a cable. */
-const alarmMsMin = 60_000;
+const ALARM_MS_MIN = 60_000;
 
 /**
  * Begins at sequence 0. `how`: `quiet`: the session is opened again before anybody hears of it; `alarm`: likewise,
@@ -22,11 +22,12 @@ export function restart(
   how: "quiet" | "alarm" | "down" | "alarm-down" = "quiet",
 ): Step {
   const effects: PdEffect[] = [];
-  const isAlarm = (how === "alarm" || how === "alarm-down") && nowMs - state.lastAlarmMs >= alarmMsMin;
+  const isAlarm = (how === "alarm" || how === "alarm-down") && nowMs - state.lastAlarmMs >= ALARM_MS_MIN;
   if (isAlarm) effects.push({ kind: "alarm", why });
   const onlineMs = state.onlineSinceMs === null ? 0 : nowMs - state.onlineSinceMs;
-  const renewals = onlineMs >= steadyMs ? 1 : state.renewals + 1;
-  const isDown = how === "down" || how === "alarm-down" || state.phase !== "online" || renewals > renewalsMax;
+  const renewals = onlineMs >= STEADY_MS ? 1 : state.renewals + 1;
+  const isDown =
+    how === "down" || how === "alarm-down" || state.phase !== "online" || renewals > RENEWALS_MAX;
   const anew: PdState = {
     ...state,
     sequence: 0,
@@ -39,7 +40,7 @@ export function restart(
     lastAlarmMs: isAlarm ? nowMs : state.lastAlarmMs,
   };
   return isDown
-    ? fail(onlineMs >= steadyMs ? { ...anew, failures: 0 } : anew, why, nowMs, [
+    ? fail(onlineMs >= STEADY_MS ? { ...anew, failures: 0 } : anew, why, nowMs, [
         ...effects,
         ...settleAll(state, why),
       ])
@@ -66,7 +67,7 @@ function fail(anew: PdState, why: string, nowMs: number, effects: PdEffect[]): S
       usesDefaultKey: false,
       renewals: 0,
       failures: anew.failures + 1,
-      nextTryMs: nowMs + Math.min(retryMsMin * 2 ** anew.failures, retryMsMax),
+      nextTryMs: nowMs + Math.min(RETRY_MS_MIN * 2 ** anew.failures, RETRY_MS_MAX),
       // An old PD may know the checksum only; each new one answers to both (annex B, function 8).
       check: anew.isCheckKnown ? anew.check : anew.check === "crc" ? "checksum" : "crc",
     },

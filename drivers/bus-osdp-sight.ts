@@ -1,9 +1,9 @@
 /** What a technician is shown of the exchanges with one PD: each command and what came back, without the quiet polls. */
-import { frameBytesMax } from "./codec/osdp.ts";
+import { FRAME_BYTES_MAX } from "./codec/osdp.ts";
 import type { Observer, Stamp } from "./driver.ts";
 
 /** A reply, and as much noise again, says enough of what is wrong with a line. */
-const heardBytesMax = 2 * frameBytesMax;
+const HEARD_BYTES_MAX = 2 * FRAME_BYTES_MAX;
 
 export class ExchangeSight {
   readonly #observer: Observer;
@@ -21,7 +21,7 @@ export class ExchangeSight {
 
   hear(bytes: Uint8Array, at: Stamp): void {
     this.#heardAt ??= at;
-    const kept = bytes.slice(0, heardBytesMax - this.#heardBytes);
+    const kept = bytes.slice(0, HEARD_BYTES_MAX - this.#heardBytes);
     if (kept.length === 0) return;
     this.#heard.push(kept);
     this.#heardBytes += kept.length;

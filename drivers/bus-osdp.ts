@@ -9,13 +9,13 @@ import { type HearPd, Pd } from "./bus-osdp-pd.ts";
 import { NEW_PD, type PdSettings } from "./bus-osdp-state.ts";
 import { parseChannelAddress } from "./channel.ts";
 import type { Command, Reply } from "./codec/osdp-messages.ts";
-import { randomBytes } from "./codec/osdp-secure.ts";
+import { RANDOM_BYTES } from "./codec/osdp-secure.ts";
 import type { DriverWorld, Observer } from "./driver.ts";
 import type { Log, Timer } from "./ports.ts";
 import { type Device, Supervisor } from "./supervise.ts";
 
 /** The standard wants each PD polled every 50 ms or faster (5.7); the rest is room for a slow timer. */
-const roundMsMin = 40;
+const ROUND_MS_MIN = 40;
 
 /** The readers on a line tell of its ups and downs, each under its own name. */
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -232,7 +232,7 @@ export class OsdpBus {
     this.#pause = null;
     if (this.#line?.isFree !== true) return;
     for (let pd = this.#pick(); pd !== null; pd = this.#pick()) {
-      const bytes = pd.apply({ kind: "turn", random: this.#world.random.bytes(randomBytes) });
+      const bytes = pd.apply({ kind: "turn", random: this.#world.random.bytes(RANDOM_BYTES) });
       if (bytes === null) continue;
       pd.turnMs = this.#world.clock.monotonicMs();
       this.#current = pd;
@@ -254,7 +254,7 @@ export class OsdpBus {
 
   #rest(): void {
     const { clock } = this.#world;
-    const leftMs = this.#roundBeganMs + roundMsMin - clock.monotonicMs();
+    const leftMs = this.#roundBeganMs + ROUND_MS_MIN - clock.monotonicMs();
     this.#pause = clock.after(Math.max(leftMs, 0), () => {
       this.#pause = null;
       this.#roundBeganMs = clock.monotonicMs();

@@ -4,12 +4,12 @@
  */
 
 /** Many cards at once; noise of this length takes well under a millisecond to look through. */
-const pieceBytes = 512;
+const PIECE_BYTES = 512;
 /** A line of 921,600 baud brings 92,160. */
-const bytesPerSecondMax = 131_072;
+const BYTES_PER_SECOND_MAX = 131_072;
 /** Without a wait: what a device server hands over that was without its gateway for a day. */
-const burstBytesMax = 32_768;
-const secondMs = 1_000;
+const BURST_BYTES_MAX = 32_768;
+const SECOND_MS = 1_000;
 
 export interface Paced {
   pause(): void;
@@ -20,7 +20,7 @@ export class Pace {
   readonly #source: Paced;
   readonly #give: (bytes: Uint8Array) => void;
   #pending: Uint8Array = new Uint8Array();
-  #credit = { bytes: burstBytesMax, atMs: performance.now() };
+  #credit = { bytes: BURST_BYTES_MAX, atMs: performance.now() };
   #next: { cancel(): void } | null = null;
   #drained: (() => void) | null = null;
 
@@ -51,8 +51,8 @@ export class Pace {
   }
 
   #handOn(bytes: Uint8Array): void {
-    this.#pending = bytes.subarray(pieceBytes);
-    const piece = bytes.subarray(0, pieceBytes);
+    this.#pending = bytes.subarray(PIECE_BYTES);
+    const piece = bytes.subarray(0, PIECE_BYTES);
     const waitMs = this.#spend(piece.length);
     if (this.#pending.length > 0 || waitMs > 0) {
       this.#source.pause();
@@ -73,9 +73,9 @@ export class Pace {
   /** How long to wait after so many bytes. */
   #spend(bytes: number): number {
     const nowMs = performance.now();
-    const earned = ((nowMs - this.#credit.atMs) * bytesPerSecondMax) / secondMs;
-    this.#credit = { bytes: Math.min(burstBytesMax, this.#credit.bytes + earned) - bytes, atMs: nowMs };
-    return this.#credit.bytes >= 0 ? 0 : (-this.#credit.bytes * secondMs) / bytesPerSecondMax;
+    const earned = ((nowMs - this.#credit.atMs) * BYTES_PER_SECOND_MAX) / SECOND_MS;
+    this.#credit = { bytes: Math.min(BURST_BYTES_MAX, this.#credit.bytes + earned) - bytes, atMs: nowMs };
+    return this.#credit.bytes >= 0 ? 0 : (-this.#credit.bytes * SECOND_MS) / BYTES_PER_SECOND_MAX;
   }
 }
 

@@ -9,11 +9,11 @@ import type { Channel, ChannelAddress, ChannelEvents, OpenChannel } from "./port
 import { readWhenReadable } from "./serial-read.ts";
 
 /** The port promises an answer within this. */
-const openMsMax = 5_000;
+const OPEN_MS_MAX = 5_000;
 /** A device that takes no bytes for this long is gone: what it has not taken must not reach it later. */
-const writeMsMax = 1_000;
+const WRITE_MS_MAX = 1_000;
 /** A dead peer is noticed after this and the kernel's ten probes, a second apart. */
-const keepaliveMs = 10_000;
+const KEEPALIVE_MS = 10_000;
 
 /** `text`: `tcp://host:port`, or the absolute name of a serial device. */
 export function parseChannelAddress(
@@ -86,7 +86,7 @@ class StreamChannel implements Channel {
         if (error) reject(error);
         else resolve();
       };
-      const bound = setTimeout(() => this.fail(`it took no bytes for ${writeMsMax} ms`), writeMsMax);
+      const bound = setTimeout(() => this.fail(`it took no bytes for ${WRITE_MS_MAX} ms`), WRITE_MS_MAX);
       this.#unanswered.add(settle);
       this.#stream.write(bytes, (error) => {
         if (error) this.fail(error.message);
@@ -124,8 +124,8 @@ async function openSerial(path: string, baudRate: number, events: ChannelEvents)
   await new Promise<void>((resolve, reject) => {
     const bound = setTimeout(() => {
       port.once("open", () => port.close());
-      reject(new Error(`${path} did not open within ${openMsMax} ms`));
-    }, openMsMax);
+      reject(new Error(`${path} did not open within ${OPEN_MS_MAX} ms`));
+    }, OPEN_MS_MAX);
     port.on("error", (error) => reject(new Error(serialWords(path, error.message))));
     port.open((error) => {
       clearTimeout(bound);
@@ -171,14 +171,16 @@ function serialWords(path: string, message: string): string {
 
 async function openTcp(host: string, port: number, events: ChannelEvents): Promise<Channel> {
   const name = `${host}:${port}`;
-  const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepaliveMs });
+  const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS });
   await new Promise<void>((resolve, reject) => {
     const bound = setTimeout(() => {
       socket.destroy();
       reject(
-        new Error(`${name} did not answer within ${openMsMax} ms: is it switched on, is the address right?`),
+        new Error(
+          `${name} did not answer within ${OPEN_MS_MAX} ms: is it switched on, is the address right?`,
+        ),
       );
-    }, openMsMax);
+    }, OPEN_MS_MAX);
     socket.on("error", (error) => {
       clearTimeout(bound);
       reject(new Error(tcpWords(name, error)));
@@ -207,7 +209,7 @@ function tcpStream(socket: Socket): Stream {
         if (socket.readableEnded) return socket.destroy();
         // A reset drops what the peer has not taken; a clean end waits for it, but not for ever.
         if (!clean) return socket.resetAndDestroy();
-        const bound = setTimeout(() => socket.resetAndDestroy(), writeMsMax);
+        const bound = setTimeout(() => socket.resetAndDestroy(), WRITE_MS_MAX);
         socket.once("close", () => clearTimeout(bound));
         socket.end();
         socket.resume();

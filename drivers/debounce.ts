@@ -3,10 +3,10 @@ import type { Stamp } from "./driver.ts";
 import type { Clock, Timer } from "./ports.ts";
 
 /** Reeds and relays are quiet after 10 ms at most; the contact of a turnstile is closed for 100 ms and more. */
-export const debounceMs = 20;
+export const DEBOUNCE_MS = 20;
 
 /**
- * Tells of a level once it has stood for `debounceMs`, with the instant at which it began. A contact that
+ * Tells of a level once it has stood for `DEBOUNCE_MS`, with the instant at which it began. A contact that
  * chatters without end is told of at most fifty times a second, however often it moves.
  */
 export class Debounce {
@@ -28,7 +28,7 @@ export class Debounce {
     this.#timer?.cancel();
     this.#timer = null;
     if (active === this.#told) return;
-    this.#timer = this.#clock.after(debounceMs, () => {
+    this.#timer = this.#clock.after(DEBOUNCE_MS, () => {
       this.#timer = null;
       this.#told = active;
       this.#tell(active, stamp);

@@ -9,9 +9,9 @@ import type { ProgramEvents, RunningProgram, RunProgram } from "./program.ts";
 import { wordsOf } from "./words.ts";
 
 /** A command that takes longer is no answer; on the slowest board they take some 20 ms. */
-const commandMsMax = 1_000;
+const COMMAND_MS_MAX = 1_000;
 /** Version 1 says nothing when it has a line: one that could not have it has ended by then. */
-const takenMs = 100;
+const TAKEN_MS = 100;
 
 /** `activeLow`: the low level is the active one. */
 export interface GpioLine {
@@ -102,7 +102,7 @@ export function finished(
         else reject(new Error(why));
       },
     });
-    const timer = clock.after(commandMsMax, () => {
+    const timer = clock.after(COMMAND_MS_MAX, () => {
       child.end();
       reject(new Error(`${program} does not end`));
     });
@@ -136,7 +136,7 @@ export async function holding(
     },
     ended: (code, why) => ended.resolve(code === 0 ? null : why),
   });
-  const timer = clock.after(version === 1 ? takenMs : commandMsMax, taken.resolve);
+  const timer = clock.after(version === 1 ? TAKEN_MS : COMMAND_MS_MAX, taken.resolve);
   const failure = await Promise.race([taken.promise.then(() => null), ended.promise]);
   timer.cancel();
   if (failure !== null) throw new Error(failure);

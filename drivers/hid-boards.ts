@@ -9,10 +9,10 @@ import type { Clock } from "./ports.ts";
 import { within } from "./within.ts";
 
 /** The state is a byte. */
-const relaysMax = 8;
+const RELAYS_MAX = 8;
 const IDS = { vendorId: 0x16c0, productId: 0x05df };
 /** A relay's commands settle within a second; the rest is room for a slow timer. */
-const commandMsMax = 900;
+const COMMAND_MS_MAX = 900;
 /** The report's id, which these boards do not use, and the report. */
 const REPORT_BYTES = 9;
 const SERIAL = { first: 1, end: 6 } as const;
@@ -117,7 +117,7 @@ function isBoard({ product }: HidDevice): boolean {
 class Board {
   readonly users = new Set<(why: string) => void>();
   serial = "";
-  relays = relaysMax;
+  relays = RELAYS_MAX;
   readonly #clock: Clock;
   readonly #closed: () => void;
   #handle: HidHandle | null = null;
@@ -129,7 +129,7 @@ class Board {
   }
 
   async open(hid: Hid, device: HidDevice): Promise<void> {
-    this.relays = Number(/relay([1-8])$/i.exec(device.product)?.[1] ?? relaysMax);
+    this.relays = Number(/relay([1-8])$/i.exec(device.product)?.[1] ?? RELAYS_MAX);
     this.#handle = await hid.open(device, { report: () => {}, gone: (why) => this.#lose(why) });
     try {
       const report = await this.#inTime(ask(this.#handle));
@@ -161,7 +161,7 @@ class Board {
 
   /** What fails or does not answer is gone: it is opened anew, and released first. */
   async #inTime<T>(command: Promise<T>): Promise<T> {
-    const answer = await within(this.#clock, commandMsMax, command).catch((error: Error) => {
+    const answer = await within(this.#clock, COMMAND_MS_MAX, command).catch((error: Error) => {
       this.#lose(error.message);
       throw error;
     });

@@ -8,9 +8,9 @@ import { within } from "./within.ts";
 import { wordsOf } from "./words.ts";
 
 /** What `hid.ts` promises. */
-const callMsMax = 5_000;
+const CALL_MS_MAX = 5_000;
 /** Likewise. A device is closed within milliseconds; one that the kernel holds on to must not keep us from stopping. */
-const closeMsMax = 1_000;
+const CLOSE_MS_MAX = 1_000;
 
 /** As much of node-hid as is used here. */
 export interface HidLibrary {
@@ -88,8 +88,8 @@ function turns(): <T>(call: () => Promise<T>) => Promise<T> {
 }
 
 async function inTime<T>(clock: Clock, call: Promise<T>): Promise<T> {
-  const answer = await within(clock, callMsMax, call);
-  if (answer === null) throw new Error(`the USB system has not answered within ${callMsMax} ms`);
+  const answer = await within(clock, CALL_MS_MAX, call);
+  if (answer === null) throw new Error(`the USB system has not answered within ${CALL_MS_MAX} ms`);
   return answer;
 }
 
@@ -164,7 +164,7 @@ async function attach(native: HidNative, events: HidEvents, clock: Clock): Promi
     close: async () => {
       closing ??= within(
         clock,
-        closeMsMax,
+        CLOSE_MS_MAX,
         native.close().catch(() => undefined),
       );
       await closing;

@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import type { Machine } from "./ports.ts";
 
 /** What a round of eight readers at 38,400 baud has to spare, beside its 120 ms, is 3 ms a reader. */
-const heldMsMax = 3;
+const HELD_MS_MAX = 3;
 
 /** Where the kernel shows its adapters. */
 const SYSFS = "/sys/bus/usb-serial/devices";
@@ -27,7 +27,7 @@ export async function slowAdapterOf(machine: Machine, port: string): Promise<Slo
   const file = `${SYSFS}/${basename(device)}/latency_timer`;
   const text = (await machine.text(file)) ?? "";
   const heldMs = /^[0-9]{1,3}\s*$/.test(text) ? Number(text) : 0;
-  return heldMs > heldMsMax ? { heldMs, file } : null;
+  return heldMs > HELD_MS_MAX ? { heldMs, file } : null;
 }
 
 /** What to say of a port that is used for OSDP; null: nothing. */

@@ -2,8 +2,8 @@
 import type { Reply } from "./codec/osdp-messages.ts";
 
 /** Of the board that it plays. */
-export const inputCount = 2;
-export const outputCount = 4;
+export const INPUT_COUNT = 2;
+export const OUTPUT_COUNT = 4;
 
 /** What it gives of itself in the handshake (cUID of CCRYPT). */
 export const UID = Uint8Array.from({ length: 8 }, (_, index) => index + 1);
@@ -24,8 +24,8 @@ export const IDENTITY: Reply = {
 export const CAPABILITIES: Reply = {
   name: "capabilities",
   records: [
-    [1, 1, inputCount],
-    [2, 2, outputCount],
+    [1, 1, INPUT_COUNT],
+    [2, 2, OUTPUT_COUNT],
     [3, 3, 0],
     [4, 4, 1],
     [5, 2, 1],

@@ -4,7 +4,7 @@ import type { OsdpPd } from "./osdp-pd.ts";
 import type { Clock, Timer } from "./ports.ts";
 
 /** Two bytes further apart than this belong to different frames; a tenth of a reply's time. */
-const quietMs = 20;
+const QUIET_MS = 20;
 
 export interface OsdpPdLineOptions {
   /** Between the end of a command and the beginning of its reply. */
@@ -29,7 +29,7 @@ export class OsdpPdLine {
 
   take(bytes: Uint8Array): void {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#lastMs > quietMs) this.#framer.idle();
+    if (nowMs - this.#lastMs > QUIET_MS) this.#framer.idle();
     this.#lastMs = nowMs;
     for (const frame of this.#framer.push(bytes)) {
       for (const pd of this.#pds) {

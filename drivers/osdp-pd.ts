@@ -25,13 +25,13 @@ import {
   sessionKeys,
 } from "./codec/osdp-secure.ts";
 import type { Bits } from "./codec/wiegand.ts";
-import { CAPABILITIES, IDENTITY, inputCount, outputCount, UID } from "./osdp-pd-identity.ts";
+import { CAPABILITIES, IDENTITY, INPUT_COUNT, OUTPUT_COUNT, UID } from "./osdp-pd-identity.ts";
 import type { Clock, Random, Timer } from "./ports.ts";
 
 /** Without a word from the CP for this long, a PD forgets the session (5.7). */
-const offlineMs = 8_000;
+const OFFLINE_MS = 8_000;
 /** Cards and keys that wait to be polled; what comes beyond is lost, as in a reader. */
-const eventsMax = 16;
+const EVENTS_MAX = 16;
 
 export interface OsdpPdOptions {
   address: number;
@@ -91,7 +91,7 @@ export class OsdpPd {
   #session: Session | null = null;
   #events: Reply[] = [];
   readonly #outputs = new Map<number, { energised: boolean; timer: Timer | null }>();
-  readonly #inputs = new Uint8Array(inputCount);
+  readonly #inputs = new Uint8Array(INPUT_COUNT);
   #tamper = false;
   #powerFailed = false;
 
@@ -141,7 +141,7 @@ export class OsdpPd {
 
   /** Closes or opens the contact at an input. False: there is no such input. */
   setInput(input: number, active: boolean): boolean {
-    if (input >= inputCount) return false;
+    if (input >= INPUT_COUNT) return false;
     this.#inputs[input] = active ? 1 : 0;
     this.#report(this.#inputStatus());
     return true;
@@ -179,7 +179,7 @@ export class OsdpPd {
 
   #answer(frame: ReceivedFrame): Uint8Array {
     const nowMs = this.#clock.monotonicMs();
-    if (frame.sequence === 0 || nowMs - this.#lastMs > offlineMs) {
+    if (frame.sequence === 0 || nowMs - this.#lastMs > OFFLINE_MS) {
       this.#last = null;
       this.#end();
     }
@@ -292,7 +292,7 @@ export class OsdpPd {
       case "outputStatus":
         return this.#outputStatus();
       case "output":
-        if (command.records.some(({ output }) => output >= outputCount)) return nak(9);
+        if (command.records.some(({ output }) => output >= OUTPUT_COUNT)) return nak(9);
         for (const { output, control, timer } of command.records) this.#control(output, control, timer);
         return this.#outputStatus();
       case "led":
@@ -344,7 +344,7 @@ export class OsdpPd {
   }
 
   #outputStatus(): Reply {
-    const states = Uint8Array.from({ length: outputCount }, (_, output) => (this.energised(output) ? 1 : 0));
+    const states = Uint8Array.from({ length: OUTPUT_COUNT }, (_, output) => (this.energised(output) ? 1 : 0));
     return { name: "outputStatus", states };
   }
 
@@ -357,7 +357,7 @@ export class OsdpPd {
   }
 
   #report(reply: Reply): void {
-    if (this.#events.length < eventsMax) this.#events.push(reply);
+    if (this.#events.length < EVENTS_MAX) this.#events.push(reply);
   }
 }
 

@@ -9,15 +9,15 @@ import type { CardReader } from "nfc-pcsc";
 import { cutText, encodeMessage, type FromPcsc, toPcscReader } from "./codec/pcsc-messages.ts";
 import { PcscSlot } from "./pcsc-slot.ts";
 
-const beatMs = 500;
+const BEAT_MS = 500;
 /** The readers that are there have been told of by then; one that comes later is news like any other. */
-const settleMs = 250;
+const SETTLE_MS = 250;
 /** A last word that is not taken by then is not waited for. */
-const lastWordMs = 200;
+const LAST_WORD_MS = 200;
 /** The gateway has stopped reading: it is to find out, and start anew. */
-const unsentBytesMax = 65_536;
+const UNSENT_BYTES_MAX = 65_536;
 /** Each reader that goes leaves a connection to pcscd behind, of which pcscd takes 200. */
-const gonesMax = 32;
+const GONES_MAX = 32;
 
 const out = new Socket({ fd: 3, readable: false, writable: true });
 
@@ -26,13 +26,13 @@ function die(): void {
 }
 
 function say(message: FromPcsc): void {
-  if (out.writableLength > unsentBytesMax) die();
+  if (out.writableLength > UNSENT_BYTES_MAX) die();
   out.write(encodeMessage(message));
 }
 
 function fail(why: string): void {
   out.write(encodeMessage({ kind: "fault", why: cutText(why) }), die);
-  setTimeout(die, lastWordMs);
+  setTimeout(die, LAST_WORD_MS);
 }
 
 /** The codes of a pcscd that has ended or been restarted (pcsclite.h): no service, service stopped, communication lost. */
@@ -63,7 +63,7 @@ async function main(): Promise<void> {
     if (refused !== null) fail(`told what it does not understand: ${refused}`);
   });
   say({ kind: "beat" });
-  setInterval(() => say({ kind: "beat" }), beatMs);
+  setInterval(() => say({ kind: "beat" }), BEAT_MS);
   const { NFC } = await loadNfc();
   const nfc = new NFC();
   nfc.on("error", (error) => fail(wordsOf(error)));
@@ -74,10 +74,10 @@ async function main(): Promise<void> {
       slots.delete(name);
       say({ kind: "gone", reader: name });
       gones += 1;
-      if (gones >= gonesMax) fail(`readers were unplugged ${gonesMax} times: starting afresh`);
+      if (gones >= GONES_MAX) fail(`readers were unplugged ${GONES_MAX} times: starting afresh`);
     });
   });
-  setTimeout(() => say({ kind: "ready" }), settleMs);
+  setTimeout(() => say({ kind: "ready" }), SETTLE_MS);
 }
 
 // Whoever stops the gateway with Ctrl-C or by its unit reaches this process, too: it goes when the gateway has gone.

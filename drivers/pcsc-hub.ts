@@ -15,11 +15,11 @@ import { type Device, Supervisor } from "./supervise.ts";
  * Readers come and go, and one of ours is missing: within this it is told of, or the native layer has missed it, as it does where two
  * come at about the same time. Then the process starts anew; and later each time that this was of no use.
  */
-const missingMsMin = 2_000;
-const missingMsMax = 60_000;
+const MISSING_MS_MIN = 2_000;
+const MISSING_MS_MAX = 60_000;
 
 /** A card on each of 16 readers while the process starts is a fraction of it. */
-const earlyMax = 256;
+const EARLY_MAX = 256;
 
 /** The readers tell of the process's ups and downs, each under its own name. */
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -70,7 +70,7 @@ export class PcscHub {
   readonly #early: [AtReader, Stamp][] = [];
   #lose: (why: string) => void = () => {};
   #missing: Timer | null = null;
-  #missingMs = missingMsMin;
+  #missingMs = MISSING_MS_MIN;
 
   constructor(world: DriverWorld, openPcsc: OpenPcsc) {
     this.#world = world;
@@ -194,7 +194,7 @@ export class PcscHub {
         return;
       default:
         if (this.#isUp) this.#tell(message, stamp);
-        else if (this.#early.length < earlyMax) this.#early.push([message, stamp]);
+        else if (this.#early.length < EARLY_MAX) this.#early.push([message, stamp]);
     }
   }
 
@@ -227,7 +227,7 @@ export class PcscHub {
     if ([...this.#seats].every(({ reader }) => reader !== null)) {
       this.#missing?.cancel();
       this.#missing = null;
-      this.#missingMs = missingMsMin;
+      this.#missingMs = MISSING_MS_MIN;
     }
   }
 
@@ -242,7 +242,7 @@ export class PcscHub {
   #expect(): void {
     this.#missing ??= this.#world.clock.after(this.#missingMs, () => {
       this.#missing = null;
-      this.#missingMs = Math.min(2 * this.#missingMs, missingMsMax);
+      this.#missingMs = Math.min(2 * this.#missingMs, MISSING_MS_MAX);
       this.#leave();
       this.#lose("a PC/SC reader has gone: starting afresh");
     });

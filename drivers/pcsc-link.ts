@@ -6,16 +6,16 @@ import type { Channel, Clock, Timer } from "./ports.ts";
 import { stampOf } from "./stamp.ts";
 
 /** To its first word: on a small board Node alone takes a second or two, and much more while the whole board starts. */
-const startMsMax = 15_000;
+const START_MS_MAX = 15_000;
 /** Its heart beats from then on, but not while the native layer loads and finds pcscd; it does not come back where that spins. */
-const readyMsMax = 4_000;
+const READY_MS_MAX = 4_000;
 /** Its heart beats every 500 ms; a silent one spins or hangs. With the new start it is back within 5 s. */
-const silentMsMax = 2_000;
+const SILENT_MS_MAX = 2_000;
 /** Waited for in this many steps: after a stall of our own loop, what has come in meanwhile is read first. */
-const silentSteps = 4;
+const SILENT_STEPS = 4;
 /** Hundreds of taps a second are no reader's; a process that says more has gone wild. */
-const messagesPerSecondMax = 1_000;
-const secondMs = 1_000;
+const MESSAGES_PER_SECOND_MAX = 1_000;
+const SECOND_MS = 1_000;
 
 export class PcscLink {
   readonly #clock: Clock;
@@ -45,7 +45,7 @@ export class PcscLink {
     const channel = await open({ data: (bytes) => this.#take(bytes), closed: (why) => this.#end(why) });
     this.#channel = channel;
     if (this.#ended) return channel.close();
-    this.#listen(silentSteps, startMsMax);
+    this.#listen(SILENT_STEPS, START_MS_MAX);
     await ready;
   }
 
@@ -64,12 +64,13 @@ export class PcscLink {
   #take(bytes: Uint8Array): void {
     const stamp = stampOf(this.#clock);
     if (stamp.monotonicMs >= this.#second.endsMs)
-      this.#second = { endsMs: stamp.monotonicMs + secondMs, messages: 0 };
+      this.#second = { endsMs: stamp.monotonicMs + SECOND_MS, messages: 0 };
     const { messages, refused } = this.#reader.take(bytes);
     for (const message of messages) {
       if (this.#ended) return;
       this.#second.messages += 1;
-      if (this.#second.messages > messagesPerSecondMax) return this.#end("the PC/SC process has gone wild");
+      if (this.#second.messages > MESSAGES_PER_SECOND_MAX)
+        return this.#end("the PC/SC process has gone wild");
       this.#heard(message, stamp);
     }
     if (refused !== null) this.#end(`the PC/SC process has gone wild: ${refused}`);
@@ -82,23 +83,23 @@ export class PcscLink {
       this.#isReady = true;
       this.#ready();
     }
-    this.#listen(silentSteps, this.#isReady ? silentMsMax : readyMsMax);
+    this.#listen(SILENT_STEPS, this.#isReady ? SILENT_MS_MAX : READY_MS_MAX);
     if (message.kind !== "ready" && message.kind !== "beat") this.#hear(message, stamp);
   }
 
   #listen(steps: number, limitMs: number): void {
     this.#watch?.cancel();
-    this.#watch = this.#clock.after(limitMs / silentSteps, () => {
+    this.#watch = this.#clock.after(limitMs / SILENT_STEPS, () => {
       if (steps > 1) return this.#listen(steps - 1, limitMs);
       this.#end(this.#silence());
     });
   }
 
   #silence(): string {
-    if (this.#isReady) return `the PC/SC process has said nothing for ${silentMsMax} ms`;
+    if (this.#isReady) return `the PC/SC process has said nothing for ${SILENT_MS_MAX} ms`;
     return this.#hasSpoken
       ? "pcscd lets nobody in, or does not answer: docs/pcsc.md says how this user may use it"
-      : `the PC/SC process has not started within ${startMsMax} ms`;
+      : `the PC/SC process has not started within ${START_MS_MAX} ms`;
   }
 
   #end(why: string): void {

@@ -15,11 +15,11 @@ export type OpenPcsc = (events: ChannelEvents) => Promise<Channel>;
 /** Where libpcsclite looks for pcscd, and so do we. */
 const SOCKET = "/run/pcscd/pcscd.comm";
 /** A socket on the same machine answers at once, or nobody is behind it. */
-const probeMsMax = 1_000;
+const PROBE_MS_MAX = 1_000;
 /** A killed process that does not go (it hangs in the kernel) is not waited for. */
-const killMsMax = 1_000;
+const KILL_MS_MAX = 1_000;
 /** One reader that takes its time (a light that blinks) must not keep the others waiting: pcscd has 16 at most. */
-const threads = 32;
+const THREADS = 32;
 
 export const startPcscProcess: OpenPcsc = (events) =>
   openPcscProcess(fileURLToPath(new URL("./pcsc-child.js", import.meta.url)), SOCKET, events);
@@ -34,7 +34,7 @@ export async function openPcscProcess(
   await probe(socketPath);
   const child = spawn(process.execPath, [childFile], {
     stdio: ["pipe", "ignore", "ignore", "pipe"],
-    env: { ...process.env, PCSCLITE_CSOCK_NAME: socketPath, UV_THREADPOOL_SIZE: String(threads) },
+    env: { ...process.env, PCSCLITE_CSOCK_NAME: socketPath, UV_THREADPOOL_SIZE: String(THREADS) },
   });
   if (child.pid === undefined) {
     // No pipes either, where files have run out.
@@ -67,7 +67,7 @@ export async function openPcscProcess(
     close: async () => {
       isClosed = true;
       child.kill("SIGKILL");
-      await Promise.race([exited, new Promise((resolve) => setTimeout(resolve, killMsMax).unref())]);
+      await Promise.race([exited, new Promise((resolve) => setTimeout(resolve, KILL_MS_MAX).unref())]);
       stdin.destroy();
       out.destroy();
     },
@@ -77,7 +77,7 @@ export async function openPcscProcess(
 async function probe(socketPath: string): Promise<void> {
   const socket = connect(socketPath);
   try {
-    await once(socket, "connect", { signal: AbortSignal.timeout(probeMsMax) });
+    await once(socket, "connect", { signal: AbortSignal.timeout(PROBE_MS_MAX) });
   } catch (error) {
     throw new Error(wordsOf(error as NodeJS.ErrnoException));
   } finally {

@@ -2,7 +2,7 @@
 import type { CardReader, NfcReader } from "nfc-pcsc";
 import { GET_UID } from "./codec/pcsc-answer.ts";
 import {
-  answerBytesMax,
+  ANSWER_BYTES_MAX,
   cutText,
   type FromPcsc,
   hexOf,
@@ -14,7 +14,7 @@ import {
 /** SCARD_STATE_PRESENT; the upper 16 bits of a state count the cards that came and went (pcsc-lite, winscard_clnt.c). */
 const PRESENT = 0x20;
 /** Lights of a decision or two; what is asked beyond them is for somebody who has left. */
-const commandsMax = 8;
+const COMMANDS_MAX = 8;
 
 export class PcscSlot {
   readonly #reader: NfcReader;
@@ -50,7 +50,7 @@ export class PcscSlot {
   }
 
   command({ id, via, bytes }: ToPcsc): void {
-    if (this.#waiting >= commandsMax) return this.#done(id, Buffer.alloc(0), "too many commands wait");
+    if (this.#waiting >= COMMANDS_MAX) return this.#done(id, Buffer.alloc(0), "too many commands wait");
     this.#waiting += 1;
     this.#commands = this.#commands.then(async () => {
       const order = Buffer.from(bytes, "hex");
@@ -67,7 +67,7 @@ export class PcscSlot {
   async #throughCard(via: PcscVia, order: Buffer): Promise<Buffer | null> {
     const { card, connection } = this.#reader;
     if (via === "escape" || card === null || connection === null) return null;
-    return this.#reader.transmit(order, answerBytesMax).catch(() => null);
+    return this.#reader.transmit(order, ANSWER_BYTES_MAX).catch(() => null);
   }
 
   #done(id: number, answer: Buffer, why: string): void {
@@ -127,7 +127,7 @@ export class PcscSlot {
     const reader = this.#reader;
     this.#say({ kind: "asked", reader: reader.name, bytes: hexOf(GET_UID) });
     try {
-      const answer = await reader.transmit(Buffer.from(GET_UID), answerBytesMax);
+      const answer = await reader.transmit(Buffer.from(GET_UID), ANSWER_BYTES_MAX);
       this.#say({ kind: "answer", reader: reader.name, bytes: hexOf(answer) });
     } catch (error) {
       this.#failed("ask", error);
@@ -153,7 +153,7 @@ export class PcscSlot {
     await settled((done) => side.connect(direct, done));
     try {
       return await new Promise((resolve, reject) => {
-        side.control(order, side.IOCTL_CCID_ESCAPE, answerBytesMax, (error, answer) =>
+        side.control(order, side.IOCTL_CCID_ESCAPE, ANSWER_BYTES_MAX, (error, answer) =>
           error ? reject(error) : resolve(answer),
         );
       });

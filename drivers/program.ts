@@ -2,16 +2,16 @@
 import { spawn } from "node:child_process";
 
 /** Words of a program that are kept to be shown; no message of one is longer. */
-const wordsCharsMax = 300;
+const WORDS_CHARS_MAX = 300;
 /** A line of what it says; nothing that is asked for here comes near. */
-const lineCharsMax = 200;
+const LINE_CHARS_MAX = 200;
 /** A line that flickers a thousand times a second is a loose wire; a program that says more has gone wild. */
-const linesPerSecondMax = 4_096;
-const secondMs = 1_000;
+const LINES_PER_SECOND_MAX = 4_096;
+const SECOND_MS = 1_000;
 /** One that has not ended by then, of which a few milliseconds are enough, is killed. */
-const endMsMax = 250;
+const END_MS_MAX = 250;
 /** A killed program that does not go (it hangs in the kernel) is not waited for: a relay waits to be released. */
-const killMsMax = 250;
+const KILL_MS_MAX = 250;
 
 export interface ProgramEvents {
   /** A line of its standard output. */
@@ -52,30 +52,30 @@ export const runProgram: RunProgram = (program, args, events) => {
     child.kill("SIGKILL");
     child.stdout?.destroy();
     child.stderr?.destroy();
-    killing = setTimeout(() => over(null, "it does not end"), killMsMax);
+    killing = setTimeout(() => over(null, "it does not end"), KILL_MS_MAX);
   };
   const said = (text: string): void => {
     if (isOver) return;
-    if (performance.now() >= second.endsMs) second = { endsMs: performance.now() + secondMs, lines: 0 };
+    if (performance.now() >= second.endsMs) second = { endsMs: performance.now() + SECOND_MS, lines: 0 };
     second.lines += 1;
-    if (second.lines <= linesPerSecondMax) return events.line(text.slice(0, lineCharsMax));
+    if (second.lines <= LINES_PER_SECOND_MAX) return events.line(text.slice(0, LINE_CHARS_MAX));
     child.kill("SIGKILL");
-    over(null, `it says more than ${linesPerSecondMax} lines in a second`);
+    over(null, `it says more than ${LINES_PER_SECOND_MAX} lines in a second`);
   };
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     const lines = (carry + text).split("\n");
-    carry = (lines.pop() ?? "").slice(0, lineCharsMax);
+    carry = (lines.pop() ?? "").slice(0, LINE_CHARS_MAX);
     for (const line of lines) said(line);
   });
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    words = (words + text).slice(-wordsCharsMax);
+    words = (words + text).slice(-WORDS_CHARS_MAX);
   });
   child.on("close", (code, signal) => over(code, words.trim() || `it ended by ${signal ?? `code ${code}`}`));
   return {
     end: () => {
       if (isOver || killing !== null) return;
       child.kill();
-      killing = setTimeout(kill, endMsMax);
+      killing = setTimeout(kill, END_MS_MAX);
     },
   };
 };

@@ -8,14 +8,14 @@ import { type Device, Supervisor } from "./supervise.ts";
 import { wordsOf } from "./words.ts";
 
 /** The longest pulse a configuration may ask for. */
-const pulseMsMax = 10_000;
+const PULSE_MS_MAX = 10_000;
 /** A release that was not taken is tried again after this, then twice that, up to the next. */
-const releaseRetryMsMin = 50;
-const releaseRetryMsMax = 500;
+const RELEASE_RETRY_MS_MIN = 50;
+const RELEASE_RETRY_MS_MAX = 500;
 /** A release not taken for this long is told of as a relay that may be stuck; it is tried on. */
-const stuckMs = 2_000;
+const STUCK_MS = 2_000;
 /** `stop` gives up on a device that is not there or takes no release: the process has to end. */
-const stopTriesMax = 3;
+const STOP_TRIES_MAX = 3;
 
 /** An open device that can close and open a circuit. Both commands settle within a second. */
 export interface Contact extends Device {
@@ -69,7 +69,7 @@ export class PulseRelay implements Relay {
     const contact = this.#contact;
     if (this.#stopping) return this.#refuse("the relay has been stopped");
     if (this.#running) return this.#refuse("a pulse is running, or its release was not taken yet");
-    if (!(durationMs > 0 && durationMs <= pulseMsMax)) return this.#refuse(`${durationMs} ms is no pulse`);
+    if (!(durationMs > 0 && durationMs <= PULSE_MS_MAX)) return this.#refuse(`${durationMs} ms is no pulse`);
     if (!contact) return this.#refuse(`the relay is down: ${this.#downWhy}`);
     this.#running = this.#perform(contact, durationMs).then((released) => {
       // First free, then told: whoever hears of the release may pulse again at once.
@@ -141,21 +141,21 @@ export class PulseRelay implements Relay {
   async #release(outcomeOpen: boolean): Promise<boolean> {
     const sinceMs = this.#world.clock.monotonicMs();
     let open = outcomeOpen;
-    let retryMs = releaseRetryMsMin;
+    let retryMs = RELEASE_RETRY_MS_MIN;
     for (let stopTries = 0; ; ) {
       const contact = this.#contact;
       const why = contact ? await settle(contact.release()) : `the relay is down: ${this.#downWhy}`;
       if (why === null) return open;
-      if (this.#stopping) stopTries += contact ? 1 : stopTriesMax;
-      const lastTry = stopTries >= stopTriesMax;
-      if (open && (lastTry || this.#world.clock.monotonicMs() - sinceMs >= stuckMs)) {
+      if (this.#stopping) stopTries += contact ? 1 : STOP_TRIES_MAX;
+      const lastTry = stopTries >= STOP_TRIES_MAX;
+      if (open && (lastTry || this.#world.clock.monotonicMs() - sinceMs >= STUCK_MS)) {
         open = false;
         this.#world.log.error(`${this.#source.name} may be stuck energised`, { why });
         this.#refuse(`it may be stuck energised, the release was not taken: ${why}`);
       }
       if (lastTry) return false;
       await this.#wait(retryMs);
-      retryMs = Math.min(retryMs * 2, releaseRetryMsMax);
+      retryMs = Math.min(retryMs * 2, RELEASE_RETRY_MS_MAX);
     }
   }
 

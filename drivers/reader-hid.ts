@@ -2,7 +2,7 @@
 
 import { decodeText } from "./codec/card-text.ts";
 import { type HidReportLayout, readReport } from "./codec/hid-report.ts";
-import { Keyboard, type Terminator, type Typed, typedCharactersMax } from "./codec/keyboard.ts";
+import { Keyboard, type Terminator, TYPED_CHARACTERS_MAX, type Typed } from "./codec/keyboard.ts";
 import type { KeyboardLayout } from "./codec/keyboard-layouts.ts";
 import type {
   DriverWorld,
@@ -22,7 +22,7 @@ import { stampOf } from "./stamp.ts";
 import { type Device, Supervisor } from "./supervise.ts";
 
 /** Silence is waited for in this many steps: after a stall of the loop, keys that have come in meanwhile are read first. */
-const quietSteps = 2;
+const QUIET_STEPS = 2;
 
 export interface HidKeys {
   mode: "keyboard";
@@ -141,7 +141,7 @@ class HidReader implements Reader {
       case "overlong":
         return this.#tell(
           unreadable(
-            `${typed.countKeys} keys without an end, at most ${typedCharactersMax} were expected: is terminator right?`,
+            `${typed.countKeys} keys without an end, at most ${TYPED_CHARACTERS_MAX} were expected: is terminator right?`,
           ),
           stamp,
         );
@@ -216,7 +216,7 @@ class KeyEar implements Ear {
     if (countKeys === 0) return this.drop();
     this.#began ??= stamp;
     // A keyboard repeats its report every half second, too, when nothing has changed (HID 1.11, 7.2.4): that is no key.
-    if (countKeys !== before) this.#listen(quietSteps);
+    if (countKeys !== before) this.#listen(QUIET_STEPS);
   }
 
   drop(): void {
@@ -227,7 +227,7 @@ class KeyEar implements Ear {
 
   #listen(steps: number): void {
     this.#quiet?.cancel();
-    this.#quiet = this.#clock.after(this.#keyTimeoutMs / quietSteps, () => {
+    this.#quiet = this.#clock.after(this.#keyTimeoutMs / QUIET_STEPS, () => {
       if (steps > 1) return this.#listen(steps - 1);
       const typed = this.#keyboard.idle();
       if (typed) this.#tell(typed, this.#began ?? stampOf(this.#clock));

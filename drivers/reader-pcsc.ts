@@ -16,7 +16,7 @@ import type { AtReader, PcscHold, PcscHub } from "./pcsc-hub.ts";
 import type { Timer } from "./ports.ts";
 
 /** A reader that will not be silenced is asked with the first cards, and then left as it is. */
-const quietTriesMax = 3;
+const QUIET_TRIES_MAX = 3;
 
 /** What pcscd answers for an escape command that libccid does not let through (SCARD_E_NOT_TRANSACTED), or the reader refuses. */
 const NOT_TRANSACTED = /0x80100016/i;
@@ -167,7 +167,7 @@ class PcscReader implements Reader {
   /** Some readers take it only through a card: what failed is tried again with the next. */
   #quiet(): void {
     const quiet = this.#hold?.feedback?.quiet;
-    if (quiet === undefined || this.#quietTries >= quietTriesMax) return;
+    if (quiet === undefined || this.#quietTries >= QUIET_TRIES_MAX) return;
     this.#quietTries += 1;
     this.#quieting = this.#hold?.command(quiet) ?? null;
   }
@@ -178,7 +178,7 @@ class PcscReader implements Reader {
     const heard = this.#hold?.feedback?.hearQuiet(answer) ?? "unheard";
     if (heard === "unheard") return;
     // Asked for once: a setting that does not take is not written again and again into the reader's memory.
-    this.#quietTries = quietTriesMax;
+    this.#quietTries = QUIET_TRIES_MAX;
     if (heard !== "quiet") this.#hold?.command(heard);
   }
 

@@ -2,7 +2,7 @@
 
 import { parseChannelAddress } from "./channel.ts";
 import { decodeText } from "./codec/card-text.ts";
-import { type Frame, Framer, findFrameEnd, frameBytesMax } from "./codec/frame.ts";
+import { FRAME_BYTES_MAX, type Frame, Framer, findFrameEnd } from "./codec/frame.ts";
 import type { DriverWorld, Observer, Reader, ReaderEvents, ReaderModule, Reading, Stamp } from "./driver.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
 import { readText, type TextReads } from "./reads.ts";
@@ -10,17 +10,17 @@ import { stampOf } from "./stamp.ts";
 import { Supervisor } from "./supervise.ts";
 
 /** A frame whose next byte takes longer than this was broken off; at 300 baud a byte takes 33 ms. */
-const quietMs = 500;
+const QUIET_MS = 500;
 /** Waited for in this many steps: after a stall of the loop, bytes that have come in meanwhile are read first. */
-const quietSteps = 2;
+const QUIET_STEPS = 2;
 /**
  * What a line may bring in a second: a device server hands over a thousand cards at once, and no reader as many. Beyond
  * it the line is not listened to until the second is over: reading noise as fast as it comes takes its neighbours' time.
  */
-const framesPerSecondMax = 4_096;
-const secondMs = 1_000;
+const FRAMES_PER_SECOND_MAX = 4_096;
+const SECOND_MS = 1_000;
 /** Looked through at once: a flood is noticed before a whole chunk of it has been read. */
-const pieceBytes = 4_096;
+const PIECE_BYTES = 4_096;
 
 /** `port`: `tcp://host:port` or the name of a device; `baudRate` counts for devices only. */
 export interface SerialReaderOptions {
@@ -109,12 +109,12 @@ class SerialReader implements Reader {
         return readText(decodeText(frame.bytes), this.#options.reads, this.#options.issuers);
       case "overlong":
         return unreadable(
-          `${frame.countBytes} bytes without an end, at most ${frameBytesMax} were expected: is baudRate right?`,
+          `${frame.countBytes} bytes without an end, at most ${FRAME_BYTES_MAX} were expected: is baudRate right?`,
         );
       case "partial":
         return unreadable(`broken off after ${frame.countBytes} bytes`);
       case "flood":
-        return unreadable(`more than ${framesPerSecondMax} lines in a second: is this a reader?`);
+        return unreadable(`more than ${FRAMES_PER_SECOND_MAX} lines in a second: is this a reader?`);
     }
   }
 }
@@ -146,19 +146,19 @@ class Line {
     this.#quiet?.cancel();
     const now = stampOf(this.#clock);
     if (now.monotonicMs >= this.#second.endsMs)
-      this.#second = { endsMs: now.monotonicMs + secondMs, frames: 0 };
+      this.#second = { endsMs: now.monotonicMs + SECOND_MS, frames: 0 };
     const heard = this.#afterFlood(bytes, now.monotonicMs);
-    for (let at = 0; at < heard.length; at += pieceBytes) {
-      for (const frame of this.#framer.push(heard.subarray(at, at + pieceBytes))) {
+    for (let at = 0; at < heard.length; at += PIECE_BYTES) {
+      for (const frame of this.#framer.push(heard.subarray(at, at + PIECE_BYTES))) {
         this.#tell(frame, this.#began ?? now);
         this.#began = null;
         this.#second.frames += 1;
       }
-      if (this.#second.frames > framesPerSecondMax) return this.#flood(now);
+      if (this.#second.frames > FRAMES_PER_SECOND_MAX) return this.#flood(now);
     }
     if (!this.#framer.pending) return;
     this.#began ??= now;
-    this.#listen(quietSteps);
+    this.#listen(QUIET_STEPS);
   }
 
   drop(): void {
@@ -176,9 +176,9 @@ class Line {
   /** What is to be heard of these bytes: nothing while a flood's second lasts, then all from the next frame on. */
   #afterFlood(bytes: Uint8Array, nowMs: number): Uint8Array {
     if (this.#flooded === null) return bytes;
-    const isQuiet = nowMs - this.#flooded.lastMs >= quietMs;
+    const isQuiet = nowMs - this.#flooded.lastMs >= QUIET_MS;
     this.#flooded.lastMs = nowMs;
-    if (this.#second.frames > framesPerSecondMax) return bytes.subarray(bytes.length);
+    if (this.#second.frames > FRAMES_PER_SECOND_MAX) return bytes.subarray(bytes.length);
     const end = isQuiet ? -1 : findFrameEnd(bytes);
     if (!isQuiet && end < 0) return bytes.subarray(bytes.length);
     this.#flooded = null;
@@ -186,7 +186,7 @@ class Line {
   }
 
   #listen(steps: number): void {
-    this.#quiet = this.#clock.after(quietMs / quietSteps, () => {
+    this.#quiet = this.#clock.after(QUIET_MS / QUIET_STEPS, () => {
       if (steps > 1) return this.#listen(steps - 1);
       const broken = this.#framer.idle();
       if (broken) this.#tell(broken, this.#began ?? stampOf(this.#clock));

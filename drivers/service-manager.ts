@@ -6,11 +6,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 /** Words for people, in one line; the manager shows no more of them. */
-const statusCharsMax = 200;
+const STATUS_CHARS_MAX = 200;
 /** A message is two words: what happened, and how it is. */
-const words = 2;
+const WORDS = 2;
 /** Twice may be missed before the manager takes the process for dead. */
-const feedsPerWatchdog = 3;
+const FEEDS_PER_WATCHDOG = 3;
 
 export interface ServiceManager {
   /** How often it wants to hear `WATCHDOG`; null: never. */
@@ -32,14 +32,14 @@ export function createServiceManager(
   const isWatched = limitMs > 0 && (pid === undefined || Number(pid) === process.pid);
   const pipe = new Pipe(failed);
   return {
-    feedMs: isWatched ? limitMs / feedsPerWatchdog : null,
+    feedMs: isWatched ? limitMs / FEEDS_PER_WATCHDOG : null,
     tell: (what, status) => pipe.write(`${what}=1\nSTATUS=${oneLine(status)}\n`),
     stop: () => pipe.end(),
   };
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\p{Cc}/gu, " ").slice(0, statusCharsMax);
+  return text.replace(/\p{Cc}/gu, " ").slice(0, STATUS_CHARS_MAX);
 }
 
 /** The child is started at the first word, and anew at the next one where it has gone. */
@@ -62,7 +62,7 @@ class Pipe {
   }
 
   #start(): ChildProcess {
-    const args = ["--delimiter=\\n", `--max-args=${words}`, "systemd-notify"];
+    const args = ["--delimiter=\\n", `--max-args=${WORDS}`, "systemd-notify"];
     const child = spawn("xargs", args, { stdio: ["pipe", "ignore", "ignore"] });
     const gone = (why: string): void => {
       if (this.#child !== child) return;

@@ -6,11 +6,11 @@ import type { DriverWorld } from "./driver.ts";
 import { wordsOf } from "./words.ts";
 
 /** The first retry comes about this long after a loss: a hub that resets is back by then. */
-const backoffMsMin = 250;
+const BACKOFF_MS_MIN = 250;
 /** The slowest retry: what is plugged in again works within 5 s, the opening included. */
-const backoffMsMax = 4_000;
+const BACKOFF_MS_MAX = 4_000;
 /** A device that was up for this long starts with a short backoff again; one that flaps does not. */
-const steadyMs = 2_000;
+const STEADY_MS = 2_000;
 
 export interface Device {
   /** Never rejects. */
@@ -97,12 +97,12 @@ export class Supervisor<D extends Device> {
     this.#wake = () => loss.resolve("stopped");
     const why = await loss.promise;
     this.#wake = null;
-    if (clock.monotonicMs() - sinceMs >= steadyMs) this.#failures = 0;
+    if (clock.monotonicMs() - sinceMs >= STEADY_MS) this.#failures = 0;
     return why;
   }
 
   async #pause(): Promise<void> {
-    const backoffMs = Math.min(backoffMsMin * 2 ** this.#failures, backoffMsMax);
+    const backoffMs = Math.min(BACKOFF_MS_MIN * 2 ** this.#failures, BACKOFF_MS_MAX);
     this.#failures += 1;
     // Half of it is chance, so that readers that fell together do not come back in step.
     const delayMs = backoffMs * (0.5 + 0.5 * this.#world.random.fraction());

@@ -17,19 +17,19 @@ export interface Correction {
   revision: number;
 }
 
-const field = "x-grindvakt-corrections";
+const FIELD = "x-grindvakt-corrections";
 
 /** In the lists' metadata: the root without which they are not to be taken, because it corrects something they say. */
-const rootField = "x-grindvakt-root";
+const ROOT_FIELD = "x-grindvakt-root";
 
 /** Some 40 KB of a root. The oldest go first: by then every gateway has been through their revision. */
-export const correctionsMax = 500;
+export const CORRECTIONS_MAX = 500;
 
 /** The corrections of a root, oldest first. Throws for what are none. */
 export function readCorrections(root: Root): Correction[] {
-  const entries: unknown = root.unrecognizedFields[field] ?? [];
-  if (!Array.isArray(entries) || entries.length > correctionsMax) {
-    throw new Error(`${field} is no list of at most ${correctionsMax}`);
+  const entries: unknown = root.unrecognizedFields[FIELD] ?? [];
+  if (!Array.isArray(entries) || entries.length > CORRECTIONS_MAX) {
+    throw new Error(`${FIELD} is no list of at most ${CORRECTIONS_MAX}`);
   }
   return entries.map(({ number, from, revision }) => {
     const isOne =
@@ -39,25 +39,25 @@ export function readCorrections(root: Root): Correction[] {
       isFinal(from) &&
       Number.isSafeInteger(revision) &&
       revision >= 1;
-    if (!isOne) throw new Error(`an entry of ${field} is not {number, from, revision}`);
+    if (!isOne) throw new Error(`an entry of ${FIELD} is not {number, from, revision}`);
     return { number, from, revision };
   });
 }
 
 /** Makes a root say one correction more. */
 export function addCorrection(words: Record<string, unknown>, correction: Correction): void {
-  const before = (words[field] ?? []) as Correction[];
-  words[field] = [...before, correction].slice(-correctionsMax);
+  const before = (words[FIELD] ?? []) as Correction[];
+  words[FIELD] = [...before, correction].slice(-CORRECTIONS_MAX);
 }
 
 /** What a list's metadata must say so that no gateway takes it before it has this root's corrections. */
 export function rootNeed(root: Root): Record<string, unknown> {
-  return readCorrections(root).length === 0 ? {} : { [rootField]: root.version };
+  return readCorrections(root).length === 0 ? {} : { [ROOT_FIELD]: root.version };
 }
 
 /** The version of the root that these lists need; 0: any. */
 export function neededRoot(targets: Targets): number {
-  const version: unknown = targets.unrecognizedFields[rootField];
+  const version: unknown = targets.unrecognizedFields[ROOT_FIELD];
   return Number.isSafeInteger(version) ? (version as number) : 0;
 }
 

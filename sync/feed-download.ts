@@ -6,8 +6,8 @@ import { FeedRefusal } from "./feed-refusal.ts";
 import { openFile, timed } from "./feed-workflow.ts";
 
 /** A download slower than this, after a grace, is given up and tried again later (slow retrieval). A poor 2G line does twice this. */
-const paceBytesPerSecondMin = 2_048;
-const graceMs = 60_000;
+const PACE_BYTES_PER_SECOND_MIN = 2_048;
+const GRACE_MS = 60_000;
 
 /**
  * The bytes of `target` as served (gzip). Rejects with `FeedRefusal` as soon as they are more than the metadata says,
@@ -25,7 +25,7 @@ export async function* downloadTarget(
   }
 
   const hash = createHash("sha256");
-  const limitMs = graceMs + (target.lengthBytes / paceBytesPerSecondMin) * 1000;
+  const limitMs = GRACE_MS + (target.lengthBytes / PACE_BYTES_PER_SECOND_MIN) * 1000;
   let sizeBytes = 0;
   for await (const piece of timed(body, limitMs, clock, file)) {
     sizeBytes += piece.length;

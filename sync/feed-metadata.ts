@@ -32,7 +32,7 @@ export interface FeedTarget {
 }
 
 /** More than any feed of ours needs, and little enough to be parsed before its signature is known to be good. */
-export const documentBytesMax: Record<RoleName, number> = {
+export const DOCUMENT_BYTES_MAX: Record<RoleName, number> = {
   root: 128 * 1024,
   timestamp: 16 * 1024,
   snapshot: 256 * 1024,
@@ -40,10 +40,10 @@ export const documentBytesMax: Record<RoleName, number> = {
 };
 
 /** Keys, files or targets in one file. The models copy what they have for each one more, so a feed may not have many. */
-const entriesMax = 500;
+const ENTRIES_MAX = 500;
 
 /** Largest target we would ever fetch: some ten times a whole list of ten million cards. */
-const targetBytesMax = 2 * 1024 ** 3;
+const TARGET_BYTES_MAX = 2 * 1024 ** 3;
 
 // biome-ignore lint/suspicious/noExplicitAny: the models take any JSON object and check it themselves.
 type Json = any;
@@ -78,8 +78,8 @@ export function parseDocument<Role extends RoleName>(
 function checkCounts(signed: Json): void {
   for (const field of ["keys", "roles", "meta", "targets"]) {
     const entries = signed?.[field];
-    if (typeof entries === "object" && entries !== null && Object.keys(entries).length > entriesMax) {
-      throw new Error(`more than ${entriesMax} ${field}`);
+    if (typeof entries === "object" && entries !== null && Object.keys(entries).length > ENTRIES_MAX) {
+      throw new Error(`more than ${ENTRIES_MAX} ${field}`);
     }
   }
 }
@@ -200,7 +200,7 @@ export function listTargets(targets: Document<"targets">, file: string): FeedTar
         isCount(cards) &&
         path === targetPath(base, revision) &&
         isCount(length) &&
-        length <= targetBytesMax &&
+        length <= TARGET_BYTES_MAX &&
         /^[0-9a-f]{64}$/.test(sha256);
       if (!wellFormed) {
         throw new FeedRefusal(

@@ -5,7 +5,7 @@
 import type { FeedTarget } from "./feed-metadata.ts";
 
 /** What one more request costs, as so many bytes: of two ways about as long, the one with fewer files. */
-const requestBytes = 2_048;
+const REQUEST_BYTES = 2_048;
 
 interface Reached {
   costBytes: number;
@@ -30,7 +30,7 @@ export function shortestWay(revision: number | null, lists: readonly FeedTarget[
   for (const list of [...lists].sort((a, b) => a.revision - b.revision || (a.base ?? -1) - (b.base ?? -1))) {
     const before = list.base === null ? { costBytes: 0, way: [] } : cheapestBetween(list, reached);
     if (before === null) continue;
-    const costBytes = before.costBytes + list.lengthBytes + requestBytes;
+    const costBytes = before.costBytes + list.lengthBytes + REQUEST_BYTES;
     if (costBytes >= (reached.get(list.revision)?.costBytes ?? Number.POSITIVE_INFINITY)) continue;
     reached.set(list.revision, { costBytes, way: [...before.way, list] });
   }

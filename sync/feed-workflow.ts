@@ -8,8 +8,8 @@ import { neededRoot } from "./feed-corrections.ts";
 import {
   checkExpiry,
   checkSignatures,
+  DOCUMENT_BYTES_MAX,
   type Document,
-  documentBytesMax,
   isSigned,
   matches,
   parseDocument,
@@ -46,13 +46,13 @@ export class FeedUnreachable extends Error {
 }
 
 /** A source that never answers must not hold the refresh for ever. */
-const replyMsMax = 30_000;
+const REPLY_MS_MAX = 30_000;
 
 /** New roots in one refresh: decades of yearly renewal. Should there be more, the next refresh goes on from there. */
-const rootStepsMax = 64;
+const ROOT_STEPS_MAX = 64;
 
 /** A whole metadata file takes milliseconds; a server that drips it out byte by byte is given up (slow retrieval). */
-const documentMsMax = 30_000;
+const DOCUMENT_MS_MAX = 30_000;
 
 /**
  * Moves `trusted` forward to what the feed holds, or rejects with `FeedRefusal` or `FeedUnreachable`.
@@ -78,7 +78,7 @@ export async function advance(trusted: Trusted, nowMs: number | null, world: Wor
 
 /** 5.3: each next root is signed by the one before it and by itself. */
 async function advanceRoot(trusted: Trusted, nowMs: number | null, world: WorkflowWorld): Promise<void> {
-  for (let step = 0; step < rootStepsMax; step++) {
+  for (let step = 0; step < ROOT_STEPS_MAX; step++) {
     const version = trusted.root.model.signed.version + 1;
     const file = `${version}.root.json`;
     const bytes = await fetchDocument("root", file, world);
@@ -237,10 +237,10 @@ async function fetchDocument(role: RoleName, file: string, world: WorkflowWorld)
   if (body === null) return null;
   const pieces: Uint8Array[] = [];
   let sizeBytes = 0;
-  for await (const piece of timed(body, documentMsMax, world.clock, file)) {
+  for await (const piece of timed(body, DOCUMENT_MS_MAX, world.clock, file)) {
     sizeBytes += piece.length;
-    if (sizeBytes > documentBytesMax[role]) {
-      throw new FeedRefusal("endless-data", `${file} is longer than ${documentBytesMax[role]} bytes`);
+    if (sizeBytes > DOCUMENT_BYTES_MAX[role]) {
+      throw new FeedRefusal("endless-data", `${file} is longer than ${DOCUMENT_BYTES_MAX[role]} bytes`);
     }
     pieces.push(piece);
   }
@@ -252,7 +252,7 @@ export async function openFile(
   file: string,
   { source, clock }: Pick<WorkflowWorld, "source" | "clock">,
 ): Promise<AsyncIterable<Uint8Array> | null> {
-  const deadline = startDeadline(replyMsMax, clock);
+  const deadline = startDeadline(REPLY_MS_MAX, clock);
   try {
     const reply = await deadline.before(source.fetch(file));
     if (reply.kind === "unreachable") throw new FeedUnreachable(reply.why, reply.retryAfterMs);

@@ -7,8 +7,8 @@ import { type Correction, readCorrections } from "./feed-corrections.ts";
 import { downloadTarget } from "./feed-download.ts";
 import {
   checkSignatures,
+  DOCUMENT_BYTES_MAX,
   type Document,
-  documentBytesMax,
   type FeedTarget,
   listTargets,
   parseDocument,
@@ -103,7 +103,7 @@ async function loadTrusted(
   { rootPath, metadataDir }: { rootPath: string; metadataDir: string },
   { files, log }: FeedWorld,
 ): Promise<Trusted> {
-  const bytes = await files.read(rootPath, documentBytesMax.root);
+  const bytes = await files.read(rootPath, DOCUMENT_BYTES_MAX.root);
   if (bytes === null) {
     throw new FeedRefusal("missing-file", `${rootPath} is not there: copy the feed's root.json to it`);
   }
@@ -114,7 +114,7 @@ async function loadTrusted(
   const load = async <Role extends RoleName>(role: Role): Promise<Document<Role> | null> => {
     const path = `${metadataDir}/${role}.json`;
     try {
-      const stored = await files.read(path, documentBytesMax[role]);
+      const stored = await files.read(path, DOCUMENT_BYTES_MAX[role]);
       return stored === null ? null : parseDocument(role, stored, path);
     } catch (error) {
       log.warn("stored feed metadata cannot be read and is fetched anew", { why: (error as Error).message });

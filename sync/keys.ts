@@ -26,20 +26,20 @@ export interface SigningKey {
 export class KeyFault extends Error {}
 
 /** More than any PEM of a private key. */
-export const keyFileBytesMax = 16 * 1024;
+export const KEY_FILE_BYTES_MAX = 16 * 1024;
 
-const seedBytes = 32;
+const SEED_BYTES = 32;
 /** RFC 8410: PrivateKeyInfo with the Ed25519 algorithm, up to the 32 bytes of the key itself. */
-const ed25519Header = Buffer.from("302e020100300506032b657004220420", "hex");
+const ED25519_HEADER = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /** scrypt's cost: 16 MiB and some 50 ms a guess, what openssl writes, and the most it reads without being asked. */
-const scryptCost = { N: 16_384, r: 8, p: 1 };
-const saltBytes = 16;
-const ivBytes = 16;
+const SCRYPT_COST = { N: 16_384, r: 8, p: 1 };
+const SALT_BYTES = 16;
+const IV_BYTES = 16;
 
 /** A new key as the text of its file. `passphrase` null: in clear. */
 export function createKeyText(passphrase: string | null, random: Random): string {
-  const plain = Buffer.concat([ed25519Header, random.bytes(seedBytes)]);
+  const plain = Buffer.concat([ED25519_HEADER, random.bytes(SEED_BYTES)]);
   return passphrase === null
     ? pem("PRIVATE KEY", plain)
     : pem("ENCRYPTED PRIVATE KEY", encrypted(plain, passphrase, random));
@@ -74,12 +74,12 @@ function signingKey(key: KeyObject): SigningKey {
 }
 
 function encrypted(plain: Buffer, passphrase: string, random: Random): Buffer {
-  const salt = random.bytes(saltBytes);
-  const iv = random.bytes(ivBytes);
-  const cipher = createCipheriv("aes-256-cbc", scryptSync(passphrase, salt, 32, scryptCost), iv);
+  const salt = random.bytes(SALT_BYTES);
+  const iv = random.bytes(IV_BYTES);
+  const cipher = createCipheriv("aes-256-cbc", scryptSync(passphrase, salt, 32, SCRYPT_COST), iv);
   const derivation = sequence(
     objectId("2b06010401da47040b"), // 1.3.6.1.4.1.11591.4.11, scrypt
-    sequence(octets(salt), integer(scryptCost.N), integer(scryptCost.r), integer(scryptCost.p)),
+    sequence(octets(salt), integer(SCRYPT_COST.N), integer(SCRYPT_COST.r), integer(SCRYPT_COST.p)),
   );
   const encryption = sequence(objectId("60864801650304012a"), octets(iv)); // 2.16.840.1.101.3.4.1.42, aes256-CBC
   return sequence(

@@ -33,14 +33,14 @@ export interface Change {
 }
 
 /** More of a list than this may not vanish, or turn terminated or superseded, unless the operator says how many. */
-const vanishedShareMax = 0.02;
-const endedShareMax = 0.005;
+const VANISHED_SHARE_MAX = 0.02;
+const ENDED_SHARE_MAX = 0.005;
 
 /** A delta that says more than this share of the list anew saves nobody anything. */
-const deltaShareMax = 0.25;
+const DELTA_SHARE_MAX = 0.25;
 
 /** As many as a person would go through; the number of all is told. */
-const undoneCardsMax = 1_000;
+const UNDONE_CARDS_MAX = 1_000;
 
 /** Walks the list before (`take` its rows, ascending) beside the new one, then `finish`. */
 export class Comparison {
@@ -133,7 +133,7 @@ export class Comparison {
     if (set === undefined || set.status !== before.status || set.day !== before.day) return;
     if (isEnd(after.status) || (after.status === before.status && after.day === before.day)) return;
     this.change.undone += 1;
-    if (this.change.undoneCards.length === undoneCardsMax) return;
+    if (this.change.undoneCards.length === UNDONE_CARDS_MAX) return;
     const number = unpackNumber(packed);
     this.change.undoneCards.push({ number, set: statusOf(set.status), csv: statusOf(after.status) });
   }
@@ -145,7 +145,7 @@ export class Comparison {
 
   private say(packed: number): void {
     this.changed?.push(packed);
-    if ((this.changed?.length ?? 0) > deltaShareMax * this.table.cards) this.changed = null;
+    if ((this.changed?.length ?? 0) > DELTA_SHARE_MAX * this.table.cards) this.changed = null;
   }
 
   private guardEnd(before: number, after: number): void {
@@ -167,12 +167,12 @@ export function guardChange({ cardsBefore, vanished, ended }: Change, allowed: n
   const faults: string[] = [];
   const share = (count: number) =>
     `${count} of ${cardsBefore} cards (${((100 * count) / cardsBefore).toFixed(1)} %)`;
-  if (vanished > Math.max(vanishedShareMax * cardsBefore, allowed)) {
+  if (vanished > Math.max(VANISHED_SHARE_MAX * cardsBefore, allowed)) {
     faults.push(
       `${share(vanished)} would vanish, more than 2 %: is the CSV whole? If so, say --allow-change ${vanished}`,
     );
   }
-  if (ended > Math.max(endedShareMax * cardsBefore, allowed)) {
+  if (ended > Math.max(ENDED_SHARE_MAX * cardsBefore, allowed)) {
     faults.push(
       `${share(ended)} would turn terminated or superseded, for ever, more than 0.5 %: if so, say --allow-change ${ended}`,
     );

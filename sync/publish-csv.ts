@@ -23,12 +23,12 @@ export interface CsvFault {
 export type CsvRow = { kind: "card"; row: number; card: CardRow } | ({ kind: "fault" } & CsvFault);
 
 /** Twice what the longest rightful row needs; whoever writes longer lines has another file in hand. */
-const lineCharsMax = 1_024;
+const LINE_CHARS_MAX = 1_024;
 
 /** The different days of a list: thirty years of them. */
-const daysKnownMax = 10_000;
+const DAYS_KNOWN_MAX = 10_000;
 
-const dayMs = 86_400_000;
+const DAY_MS = 86_400_000;
 
 /** The rows of a CSV, as many at a time as a piece of it holds. A wrong header is one fault, and the end. */
 export async function* readCsv(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<CsvRow[], void, void> {
@@ -56,7 +56,7 @@ class CsvReader {
     this.rest = lines.pop()!;
     const rows = this.read(lines);
     // Of a line without end, enough is kept to be refused when its end comes.
-    if (this.rest.length > lineCharsMax) this.rest = this.rest.slice(0, lineCharsMax + 1);
+    if (this.rest.length > LINE_CHARS_MAX) this.rest = this.rest.slice(0, LINE_CHARS_MAX + 1);
     return rows;
   }
 
@@ -93,8 +93,8 @@ class CsvReader {
     if (this.emptyRow !== null) rows.push({ kind: "fault", row: this.emptyRow, why: "the row is empty" });
     this.emptyRow = null;
     const card =
-      text.length > lineCharsMax
-        ? `longer than ${lineCharsMax} characters`
+      text.length > LINE_CHARS_MAX
+        ? `longer than ${LINE_CHARS_MAX} characters`
         : readCard(text, this.separator, this.dayOf);
     rows.push(
       typeof card === "string"
@@ -106,7 +106,7 @@ class CsvReader {
   private readonly dayOf = (text: string): number | null | undefined => {
     if (this.days.has(text)) return this.days.get(text);
     const day = readDay(text);
-    if (this.days.size < daysKnownMax) this.days.set(text, day);
+    if (this.days.size < DAYS_KNOWN_MAX) this.days.set(text, day);
     return day;
   };
 }
@@ -187,11 +187,11 @@ export function readDay(text: string): number | null | undefined {
   if (!/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
   const ms = Date.parse(`${text}T00:00:00Z`);
   const isReal = ms >= 0 && new Date(ms).toISOString().startsWith(text);
-  return isReal ? ms / dayMs : undefined;
+  return isReal ? ms / DAY_MS : undefined;
 }
 
 export function showDay(day: number): string {
-  return new Date(day * dayMs).toISOString().slice(0, 10);
+  return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
 /** The tokens of a card, or what is wrong with them. */

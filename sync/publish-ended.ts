@@ -8,15 +8,15 @@ import { CentreFault, type CentreWorld, type Place } from "./publish-repository.
 import { type Row, RowParser } from "./rows.ts";
 
 /** Some ten million remembered cards. */
-const endedBytesMax = 320 * 1024 ** 2;
+const ENDED_BYTES_MAX = 320 * 1024 ** 2;
 
-const blockBytes = 1024 * 1024;
+const BLOCK_BYTES = 1024 * 1024;
 
-const codes = 8;
+const CODES = 8;
 
 /** A card and its end, a place in `STATUSES`, in one number, so that ten million are 80 MB and sort by themselves. */
 export function endedEntry({ packed, status }: Pick<Row, "packed" | "status">): number {
-  return packed * codes + status;
+  return packed * CODES + status;
 }
 
 /** The cards that ended and left; immutable. */
@@ -42,16 +42,16 @@ export class Ended {
     let high = entries.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (entries[middle]! < packed * codes) low = middle + 1;
+      if (entries[middle]! < packed * CODES) low = middle + 1;
       else high = middle;
     }
     const entry = entries[low] ?? -1;
-    return Math.floor(entry / codes) === packed ? entry % codes : null;
+    return Math.floor(entry / CODES) === packed ? entry % CODES : null;
   }
 
   /** These and more. */
   with(more: Ended): Ended {
-    const news = more.entries.filter((entry) => this.statusOf(Math.floor(entry / codes)) === null);
+    const news = more.entries.filter((entry) => this.statusOf(Math.floor(entry / CODES)) === null);
     const entries = new Float64Array(this.entries.length + news.length);
     entries.set(this.entries);
     entries.set(news, this.entries.length);
@@ -59,15 +59,15 @@ export class Ended {
   }
 
   without(packed: number): Ended {
-    return new Ended(this.entries.filter((entry) => Math.floor(entry / codes) !== packed));
+    return new Ended(this.entries.filter((entry) => Math.floor(entry / CODES) !== packed));
   }
 
   *rows(): Generator<Row> {
     const nothing = new Uint8Array(0);
     for (const entry of this.entries) {
-      const packed = Math.floor(entry / codes);
+      const packed = Math.floor(entry / CODES);
       const rest = { row: 0, day: -1, tokenCount: 0, tokenSizes: nothing, tokenBytes: nothing };
-      yield { packed, status: entry % codes, ...rest };
+      yield { packed, status: entry % CODES, ...rest };
     }
   }
 }
@@ -76,7 +76,7 @@ const pathIn = ({ keysDir }: Place) => `${keysDir}/ended.csv`;
 
 export async function readEnded(place: Place, { keyFiles }: CentreWorld): Promise<Ended> {
   const path = pathIn(place);
-  const bytes = await keyFiles.read(path, endedBytesMax);
+  const bytes = await keyFiles.read(path, ENDED_BYTES_MAX);
   if (bytes === null) return Ended.of([]);
   const entries: number[] = [];
   const parser = new RowParser({ delta: false }, (row) => {
@@ -95,5 +95,5 @@ export async function writeEnded(place: Place, ended: Ended, { keyFiles }: Centr
 }
 
 async function* texts(ended: Ended): AsyncGenerator<Uint8Array> {
-  for (const { text } of blocksOf(ended.rows(), blockBytes)) yield text;
+  for (const { text } of blocksOf(ended.rows(), BLOCK_BYTES)) yield text;
 }

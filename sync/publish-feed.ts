@@ -4,7 +4,7 @@
  */
 import { Root } from "@tufjs/models";
 import { type Document, expiresMs, type RoleName } from "./feed-metadata.ts";
-import { createKeyText, keyFileBytesMax, readKeyText, type SigningKey } from "./keys.ts";
+import { createKeyText, KEY_FILE_BYTES_MAX, readKeyText, type SigningKey } from "./keys.ts";
 import { findKeys, keyDirs, keyName, openKeys, openSigningKeys } from "./publish-keys.ts";
 import {
   CentreFault,
@@ -17,18 +17,18 @@ import {
   renewed,
   type Say,
   tidy,
-  validMs,
+  VALID_MS,
   writeRoot,
   writeUpdate,
 } from "./publish-repository.ts";
 
 /** A root that expires sooner is warned of at each refresh: its keys may be in a safe elsewhere. */
-const rootWarningMs = 60 * 86_400_000;
+const ROOT_WARNING_MS = 60 * 86_400_000;
 
 /** As the configuration has it (`cards.name`): a part of a topic. */
-export const namePattern = /^[a-z0-9][a-z0-9-]{0,39}$/;
+export const NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
-const roles = ["root", "targets", "snapshot", "timestamp"] as const satisfies RoleName[];
+const ROLES = ["root", "targets", "snapshot", "timestamp"] as const satisfies RoleName[];
 
 /** How many keys the root gets, and how many of them must sign. */
 export interface RootPolicy {
@@ -54,8 +54,8 @@ export async function initFeed(
   const countOf = (role: RoleName) => (role === "root" ? policy.keys : 1);
   const pathsOf = (role: RoleName) =>
     Array.from({ length: countOf(role) }, (_, i) => `${keyDirs(role, place)[0]}/${keyName(role, i + 1)}`);
-  for (const path of roles.flatMap(pathsOf)) {
-    if ((await keyFiles.read(path, keyFileBytesMax)) !== null) {
+  for (const path of ROLES.flatMap(pathsOf)) {
+    if ((await keyFiles.read(path, KEY_FILE_BYTES_MAX)) !== null) {
       throw new CentreFault(`${path} exists; give another --keys, or remove it if no gateway trusts it`);
     }
   }
@@ -76,7 +76,7 @@ export async function initFeed(
   };
   await keyFiles.replace(`${keysDir}/feed.json`, Buffer.from(`${JSON.stringify({ name })}\n`));
   const bare = new Root({ ...renewed("root", undefined, world.clock.wallMs()), consistentSnapshot: true });
-  for (const role of roles) for (const { model } of keys[role]) bare.addKey(model, role);
+  for (const role of ROLES) for (const { model } of keys[role]) bare.addKey(model, role);
   const root = changedRoot(bare, (words) => {
     words.roles.root!.threshold = policy.threshold;
   });
@@ -98,11 +98,11 @@ export async function makeKey(
 /** What the feed's announcements are called. */
 export async function readFeedName({ keysDir }: Place, { keyFiles }: CentreWorld): Promise<string> {
   const path = `${keysDir}/feed.json`;
-  const bytes = await keyFiles.read(path, keyFileBytesMax);
+  const bytes = await keyFiles.read(path, KEY_FILE_BYTES_MAX);
   if (bytes === null) throw new CentreFault(`${path} is not there: it holds the feed's name; see --keys`);
   try {
     const { name } = JSON.parse(Buffer.from(bytes).toString());
-    if (typeof name === "string" && namePattern.test(name)) return name;
+    if (typeof name === "string" && NAME_PATTERN.test(name)) return name;
   } catch {
     // No JSON is no name.
   }
@@ -135,7 +135,7 @@ export function refreshFeed(place: Place, world: CentreWorld, say: Say): Promise
         timestamp: expiresMs(now.timestamp),
       },
       warnings:
-        rootLeftMs > rootWarningMs
+        rootLeftMs > ROOT_WARNING_MS
           ? []
           : [
               `the root expires at ${root.model.signed.expires}: bring its key and run feed refresh with --root-keys`,
@@ -150,7 +150,7 @@ async function renewRoot(
   world: CentreWorld,
 ): Promise<Document<"root">> {
   const nowMs = world.clock.wallMs();
-  if (expiresMs(root) - nowMs > validMs.root / 2) return root;
+  if (expiresMs(root) - nowMs > VALID_MS.root / 2) return root;
   // Its keys are mostly in a safe elsewhere; a warning says when they are needed.
   const isHere = (await findKeys("root", place, world)).length > 0;
   if (!isHere) return root;

@@ -1,7 +1,7 @@
 /** The keys at hand: found by what root metadata says of them, whatever their files are called beside `ROLE….pem`. */
 import type { Root } from "@tufjs/models";
 import type { RoleName } from "./feed-metadata.ts";
-import { KeyFault, keyFileBytesMax, readKeyText, type SigningKey } from "./keys.ts";
+import { KEY_FILE_BYTES_MAX, KeyFault, readKeyText, type SigningKey } from "./keys.ts";
 import {
   CentreFault,
   type CentreWorld,
@@ -31,7 +31,7 @@ export async function findKeys(
     const names = (await keyFiles.names(dir)).filter((name) => isKeyName(name, role));
     for (const name of names) {
       const path = `${dir}/${name}`;
-      const bytes = await keyFiles.read(path, keyFileBytesMax);
+      const bytes = await keyFiles.read(path, KEY_FILE_BYTES_MAX);
       if (bytes !== null) found.push({ path, key: readKey(path, bytes, place.passphrase) });
     }
   }

@@ -10,21 +10,21 @@ export interface Block {
 }
 
 const encoder = new TextEncoder();
-const headerLine = encoder.encode(`${HEADER}\n`);
+const HEADER_LINE = encoder.encode(`${HEADER}\n`);
 const words = [...STATUSES, "removed"].map((word) => encoder.encode(word));
-const tokenPrefix = encoder.encode("uid:");
-const hexDigits = encoder.encode("0123456789ABCDEF");
+const TOKEN_PREFIX = encoder.encode("uid:");
+const HEX_DIGITS = encoder.encode("0123456789ABCDEF");
 
-const comma = 44;
-const space = 32;
-const lineFeed = 10;
+const COMMA = 44;
+const SPACE = 32;
+const LINE_FEED = 10;
 
 /** The text of rows, the header before the first, in blocks of about `blockBytes`; at least one. */
 export function* blocksOf(rows: Iterable<Row>, blockBytes: number): Generator<Block, void, void> {
   const days = new Map<number, Uint8Array>();
   let text = new Uint8Array(blockBytes + LINE_BYTES_MAX);
-  text.set(headerLine);
-  let at = headerLine.length;
+  text.set(HEADER_LINE);
+  let at = HEADER_LINE.length;
   let first = 0;
   let rowCount = 0;
   for (const row of rows) {
@@ -44,27 +44,27 @@ function writeLine(row: Row, days: Map<number, Uint8Array>, text: Uint8Array, st
   let at = start;
   const number = unpackNumber(row.packed);
   for (let i = 0; i < number.length; i++) text[at++] = number.charCodeAt(i);
-  text[at++] = comma;
+  text[at++] = COMMA;
   const word = words[row.status]!;
   text.set(word, at);
   at += word.length;
-  text[at++] = comma;
+  text[at++] = COMMA;
   const day = dayText(row.day, days);
   text.set(day, at);
   at += day.length;
-  text[at++] = comma;
+  text[at++] = COMMA;
   for (let token = 0; token < row.tokenCount; token++) {
-    if (token > 0) text[at++] = space;
-    text.set(tokenPrefix, at);
-    at += tokenPrefix.length;
+    if (token > 0) text[at++] = SPACE;
+    text.set(TOKEN_PREFIX, at);
+    at += TOKEN_PREFIX.length;
     const from = token * UID_BYTES_MAX;
     for (let i = from; i < from + row.tokenSizes[token]!; i++) {
       const byte = row.tokenBytes[i]!;
-      text[at++] = hexDigits[byte >> 4]!;
-      text[at++] = hexDigits[byte & 15]!;
+      text[at++] = HEX_DIGITS[byte >> 4]!;
+      text[at++] = HEX_DIGITS[byte & 15]!;
     }
   }
-  text[at++] = lineFeed;
+  text[at++] = LINE_FEED;
   return at;
 }
 

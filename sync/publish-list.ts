@@ -18,10 +18,10 @@ import { CentreFault, type CentreWorld, type Place } from "./publish-repository.
 import { type Row, RowParser, type TakeRow } from "./rows.ts";
 
 /** Text in one member: gzip loses under a thousandth by starting anew so seldom, and unpacking one takes milliseconds. */
-export const memberTextBytes = 1024 * 1024;
+export const MEMBER_TEXT_BYTES = 1024 * 1024;
 
 /** Packed at once: Node has four threads for it, and each holds a member's text. */
-const membersAheadMax = 4;
+const MEMBERS_AHEAD_MAX = 4;
 
 /** A part of a written list. `first`: the packed number of its first row. */
 export interface Member {
@@ -89,7 +89,7 @@ export async function writeList(
   const members: Member[] = [];
   let lengthBytes = 0;
   async function* measured(): AsyncGenerator<Uint8Array, void, void> {
-    for await (const { first, bytes } of packed(blocksOf(rows, memberTextBytes))) {
+    for await (const { first, bytes } of packed(blocksOf(rows, MEMBER_TEXT_BYTES))) {
       hash.update(bytes);
       lengthBytes += bytes.length;
       members.push({ first, lengthBytes: bytes.length, sha256: sha256(bytes) });
@@ -110,7 +110,7 @@ async function* packed(blocks: Iterable<Block>): AsyncGenerator<{ first: number;
   const ahead: ReturnType<typeof pack>[] = [];
   for (const block of blocks) {
     ahead.push(pack(block));
-    if (ahead.length === membersAheadMax) yield await ahead.shift()!;
+    if (ahead.length === MEMBERS_AHEAD_MAX) yield await ahead.shift()!;
   }
   for (const member of ahead) yield await member;
 }

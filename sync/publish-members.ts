@@ -6,12 +6,12 @@
 import { gunzipSync } from "node:zlib";
 import { type FeedTarget, targetFile } from "./feed-metadata.ts";
 import { copyRow } from "./publish-lines.ts";
-import { type Member, memberTextBytes, sha256, type WrittenList } from "./publish-list.ts";
+import { MEMBER_TEXT_BYTES, type Member, sha256, type WrittenList } from "./publish-list.ts";
 import { CentreFault, type CentreWorld, type Place } from "./publish-repository.ts";
 import { HEADER, LINE_BYTES_MAX, type Row, RowParser } from "./rows.ts";
 
 /** Members of a list of 100 million cards, at a hundred bytes each. */
-const membersFileBytesMax = 1024 * 1024;
+const MEMBERS_FILE_BYTES_MAX = 1024 * 1024;
 
 const pathIn = ({ keysDir }: Place) => `${keysDir}/list.json`;
 
@@ -33,7 +33,7 @@ export async function readMembers(
   list: FeedTarget,
   { keyFiles }: CentreWorld,
 ): Promise<Member[] | null> {
-  const bytes = await keyFiles.read(pathIn(place), membersFileBytesMax).catch(() => null);
+  const bytes = await keyFiles.read(pathIn(place), MEMBERS_FILE_BYTES_MAX).catch(() => null);
   if (bytes === null) return null;
   try {
     const kept: { sha256: string; members: [number, number, string][] } = JSON.parse(
@@ -72,7 +72,7 @@ export async function findRow(
     throw new CentreFault(`${list.path} is not as it was written; put back a good copy of the file`);
   }
   return findIn(
-    gunzipSync(bytes, { maxOutputLength: memberTextBytes + LINE_BYTES_MAX }),
+    gunzipSync(bytes, { maxOutputLength: MEMBER_TEXT_BYTES + LINE_BYTES_MAX }),
     place === 0,
     packed,
   );

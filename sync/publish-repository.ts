@@ -7,8 +7,8 @@ import { Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp } fr
 import type { Clock, FeedSource, Files, Random } from "../drivers/ports.ts";
 import { rootNeed } from "./feed-corrections.ts";
 import {
+  DOCUMENT_BYTES_MAX,
   type Document,
-  documentBytesMax,
   expiresMs,
   type FeedTarget,
   listTargets,
@@ -79,26 +79,26 @@ export type SignedRole = "targets" | "snapshot" | "timestamp";
 /** All that are to sign for each role. */
 export type SigningKeys = Record<SignedRole, readonly SigningKey[]>;
 
-const dayMs = 86_400_000;
+const DAY_MS = 86_400_000;
 
 /** How long each role's word holds: the less is at stake, and the oftener it is renewed by itself, the shorter. */
-export const validMs: Record<RoleName, number> = {
-  root: 365 * dayMs,
-  targets: 90 * dayMs,
-  snapshot: 90 * dayMs,
-  timestamp: 7 * dayMs,
+export const VALID_MS: Record<RoleName, number> = {
+  root: 365 * DAY_MS,
+  targets: 90 * DAY_MS,
+  snapshot: 90 * DAY_MS,
+  timestamp: 7 * DAY_MS,
 };
 
 /** So many states back a gateway may still be fetching from; older files are removed. Root metadata stays for ever. */
-const generationsKept = 8;
+const GENERATIONS_KEPT = 8;
 
-const specVersion = "1.0.31";
+const SPEC_VERSION = "1.0.31";
 
 // ---------------------------------------------------------------- opening
 
 /** Verifies the feed from its own root.json on, as a gateway would, but for expiry. */
 export async function openRepository({ dir }: Place, world: CentreWorld): Promise<Repository> {
-  const bytes = await world.files.read(`${dir}/root.json`, documentBytesMax.root);
+  const bytes = await world.files.read(`${dir}/root.json`, DOCUMENT_BYTES_MAX.root);
   if (bytes === null) throw new CentreFault(`${dir} has no root.json: make a feed with feed init ${dir}`);
   try {
     const root = parseDocument("root", bytes, `${dir}/root.json`);
@@ -156,7 +156,7 @@ export async function writeUpdate(
 ): Promise<void> {
   const nowMs = world.clock.wallMs();
   const isDue = (document: Document<RoleName>, role: RoleName) =>
-    role === resign || (renew && expiresMs(document) - nowMs < validMs[role] / 2);
+    role === resign || (renew && expiresMs(document) - nowMs < VALID_MS[role] / 2);
   let { targets, snapshot } = repository;
   if (lists !== null || targets === undefined || isDue(targets, "targets")) {
     const published = lists === null && targets ? publishedAtMs(targets) : nowMs;
@@ -188,9 +188,9 @@ export async function writeUpdate(
 /** The part that all metadata of a role share: the next version, valid from now. */
 export function renewed(role: RoleName, before: Document<RoleName> | undefined, nowMs: number) {
   return {
-    specVersion,
+    specVersion: SPEC_VERSION,
     version: (before?.model.signed.version ?? 0) + 1,
-    expires: timeText(nowMs + validMs[role]),
+    expires: timeText(nowMs + VALID_MS[role]),
   };
 }
 
@@ -216,7 +216,7 @@ export function nextRoot(
 ): Root {
   return changedRoot(model.signed, (words) => {
     words.version = model.signed.version + 1;
-    words.expires = timeText(clock.wallMs() + validMs.root);
+    words.expires = timeText(clock.wallMs() + VALID_MS.root);
     change(words);
   });
 }
@@ -281,7 +281,7 @@ export async function tidy({ dir }: Place, { files }: CentreWorld): Promise<void
       .filter(({ version }) => !Number.isNaN(version))
       .sort((a, b) => b.version - a.version);
     for (const [age, { name }] of numbered.entries()) {
-      if (age >= generationsKept) await files.unlink(`${dir}/${name}`);
+      if (age >= GENERATIONS_KEPT) await files.unlink(`${dir}/${name}`);
       else if (role === "targets") await need(name);
     }
   }
@@ -290,7 +290,7 @@ export async function tidy({ dir }: Place, { files }: CentreWorld): Promise<void
   }
 
   async function need(name: string): Promise<void> {
-    const bytes = await files.read(`${dir}/${name}`, documentBytesMax.targets);
+    const bytes = await files.read(`${dir}/${name}`, DOCUMENT_BYTES_MAX.targets);
     if (bytes === null) return;
     const lists = listTargets(parseDocument("targets", bytes, name), name);
     for (const list of lists) needed.add(targetFile(list).slice("targets/cards/".length));

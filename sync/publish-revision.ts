@@ -21,13 +21,13 @@ import type { CardTable } from "./publish-table.ts";
 import type { Row } from "./rows.ts";
 
 /** Of each kind. A gateway this far behind takes the whole list rather than make so many requests. */
-const deltasKeptMax = 64;
+const DELTAS_KEPT_MAX = 64;
 
 /** How far the work has come. */
 export type Progress = (step: "comparing" | "writing", done: number, of: number) => void;
 
 /** Told so seldom, it costs nothing. */
-export const progressRows = 10_000;
+export const PROGRESS_ROWS = 10_000;
 
 /** What every writing needs. */
 export interface Work {
@@ -115,7 +115,7 @@ function chainTo(
 ): FeedTarget[] {
   const chain: FeedTarget[] = [];
   let bytes = 0;
-  for (let at = revision; chain.length < deltasKeptMax; ) {
+  for (let at = revision; chain.length < DELTAS_KEPT_MAX; ) {
     const [delta] = deltas.filter((each) => each.revision === at).sort(order);
     if (delta === undefined) break;
     bytes += delta.lengthBytes;
@@ -130,6 +130,6 @@ function* counted<Item>(items: Iterable<Item>, of: number, progress: Progress): 
   let done = 0;
   for (const item of items) {
     yield item;
-    if (++done % progressRows === 0) progress("writing", done, of);
+    if (++done % PROGRESS_ROWS === 0) progress("writing", done, of);
   }
 }

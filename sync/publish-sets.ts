@@ -8,10 +8,10 @@ import type { CentreWorld, Place, Say } from "./publish-repository.ts";
 import { REMOVED, type Row } from "./rows.ts";
 
 /** A year of thirty a day. A centre that publishes no CSV for longer forgets the oldest, and with them a warning. */
-const setsMax = 10_000;
+const SETS_MAX = 10_000;
 
 /** At a hundred bytes each, twice over. */
-const setsBytesMax = 2 * 1024 ** 2;
+const SETS_BYTES_MAX = 2 * 1024 ** 2;
 
 /** What a card was set to; `status` and `day` as a row says them. */
 export type SetCard = Pick<Row, "status" | "day">;
@@ -28,7 +28,7 @@ const pathIn = ({ keysDir }: Place) => `${keysDir}/set.json`;
 export async function readSets(place: Place, { keyFiles }: CentreWorld, say: Say): Promise<Sets> {
   const path = pathIn(place);
   try {
-    const bytes = await keyFiles.read(path, setsBytesMax);
+    const bytes = await keyFiles.read(path, SETS_BYTES_MAX);
     const entries: unknown = bytes === null ? [] : JSON.parse(Buffer.from(bytes).toString());
     if (!Array.isArray(entries)) throw new Error("no list");
     return new Map(entries.map(readEntry));
@@ -41,7 +41,7 @@ export async function readSets(place: Place, { keyFiles }: CentreWorld, say: Say
 /** Done before the feed says it: what the feed does not say in the end is passed over when the two are compared. */
 export async function keepSet(place: Place, sets: Sets, row: Row, { keyFiles }: CentreWorld): Promise<void> {
   const others = [...sets].filter(([packed]) => packed !== row.packed);
-  const kept: [number, SetCard][] = [...others.slice(-(setsMax - 1)), [row.packed, row]];
+  const kept: [number, SetCard][] = [...others.slice(-(SETS_MAX - 1)), [row.packed, row]];
   const lines = kept.map(([packed, { status, day }]) =>
     JSON.stringify([unpackNumber(packed), statusOf(status), day < 0 ? "" : showDay(day)]),
   );

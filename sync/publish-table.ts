@@ -7,20 +7,20 @@ import type { CardRow, CsvFault } from "./publish-csv.ts";
 import { REMOVED, type Row, TOKENS_PER_CARD_MAX, UID_BYTES_MAX } from "./rows.ts";
 
 /** Cards to start with; columns double from there. */
-const cardsAtFirst = 1_024;
+const CARDS_AT_FIRST = 1_024;
 
 /** Two tokens share a key only if they are equal, or of 10 bytes and very unlucky; equal keys are compared in full. */
-const keyWords = 2;
+const KEY_WORDS = 2;
 
 export class CardTable {
   /** Cards added. */
   cards = 0;
-  private packed = new Float64Array(cardsAtFirst);
-  private statuses = new Uint8Array(cardsAtFirst);
-  private days = new Int32Array(cardsAtFirst);
+  private packed = new Float64Array(CARDS_AT_FIRST);
+  private statuses = new Uint8Array(CARDS_AT_FIRST);
+  private days = new Int32Array(CARDS_AT_FIRST);
   /** Where each card's tokens begin in the pool; each token is its size and its bytes. */
-  private tokenStarts = new Uint32Array(cardsAtFirst);
-  private pool = Buffer.alloc(cardsAtFirst * 8);
+  private tokenStarts = new Uint32Array(CARDS_AT_FIRST);
+  private pool = Buffer.alloc(CARDS_AT_FIRST * 8);
   private poolBytes = 0;
   private tokens = 0;
   /** Where the card at each place was added; null: in the order of numbers already. */
@@ -202,13 +202,13 @@ export class CardTable {
     const words = new Uint32Array(keys.buffer);
     let count = 0;
     for (let at = 0; at < this.poolBytes; at += 1 + this.pool[at]!)
-      this.writeKey(at, words, keyWords * count++);
+      this.writeKey(at, words, KEY_WORDS * count++);
     keys.sort();
     const suspects = new Set<bigint>();
     for (let i = 1; i < count && suspects.size < faultsMax; i++) {
       if (
-        words[keyWords * i] === words[keyWords * (i - 1)] &&
-        words[keyWords * i + 1] === words[keyWords * i - 1]
+        words[KEY_WORDS * i] === words[KEY_WORDS * (i - 1)] &&
+        words[KEY_WORDS * i + 1] === words[KEY_WORDS * i - 1]
       ) {
         suspects.add(keys[i]!);
       }
@@ -248,21 +248,21 @@ export class CardTable {
   }
 }
 
-const keyBits = 43;
-const digitBits = 11;
-const digits = 2 ** digitBits;
+const KEY_BITS = 43;
+const DIGIT_BITS = 11;
+const DIGITS = 2 ** DIGIT_BITS;
 
 /** The indexes of `packed` in ascending order, equal ones as they came: a radix sort, linear and without comparing. */
 function sortedOrder(packed: Float64Array, count: number): Uint32Array {
   let from = new Uint32Array(count);
   let to = new Uint32Array(count);
   for (let index = 0; index < count; index++) from[index] = index;
-  for (let shift = 0; shift < keyBits; shift += digitBits) {
+  for (let shift = 0; shift < KEY_BITS; shift += DIGIT_BITS) {
     const scale = 2 ** shift;
-    const digitOf = (index: number) => Math.floor(packed[index]! / scale) % digits;
-    const next = new Uint32Array(digits + 1);
+    const digitOf = (index: number) => Math.floor(packed[index]! / scale) % DIGITS;
+    const next = new Uint32Array(DIGITS + 1);
     for (let index = 0; index < count; index++) next[digitOf(index) + 1]! += 1;
-    for (let digit = 1; digit < digits; digit++) next[digit]! += next[digit - 1]!;
+    for (let digit = 1; digit < DIGITS; digit++) next[digit]! += next[digit - 1]!;
     for (let place = 0; place < count; place++) to[next[digitOf(from[place]!)]!++] = from[place]!;
     [from, to] = [to, from];
   }

@@ -1,6 +1,6 @@
 /** A feed proved as a gateway would prove it, and a little more: every list read, the chain of deltas walked. */
 import {
-  documentBytesMax,
+  DOCUMENT_BYTES_MAX,
   expiresMs,
   type FeedTarget,
   listTargets,
@@ -28,13 +28,13 @@ export interface VerifyReport {
 }
 
 /** A timestamp with less time left was not renewed when it should have been. */
-const timestampWarningMs = 2 * 86_400_000;
+const TIMESTAMP_WARNING_MS = 2 * 86_400_000;
 
 /** Rejects with `CentreFault` where the metadata itself does not verify. */
 export async function verifyFeed({ dir }: Pick<Place, "dir">, world: CentreWorld): Promise<VerifyReport> {
   const nowMs = world.clock.wallMs();
   const source = world.openDirectory(dir);
-  const bytes = await world.files.read(`${dir}/root.json`, documentBytesMax.root);
+  const bytes = await world.files.read(`${dir}/root.json`, DOCUMENT_BYTES_MAX.root);
   if (bytes === null) throw new CentreFault(`${dir} has no root.json`);
   const { trusted, lists } = await verifyMetadata();
   const rootVersion = trusted.root.model.signed.version;
@@ -59,7 +59,7 @@ export async function verifyFeed({ dir }: Pick<Place, "dir">, world: CentreWorld
     lists,
     faults,
     warnings:
-      timestampExpiresMs - nowMs < timestampWarningMs
+      timestampExpiresMs - nowMs < TIMESTAMP_WARNING_MS
         ? ["timestamp.json expires soon: is feed refresh in a timer?"]
         : [],
   };

@@ -15,13 +15,13 @@ import {
   type Say,
   writeUpdate,
 } from "./publish-repository.ts";
-import { type Progress, progressRows, writeWhole } from "./publish-revision.ts";
+import { PROGRESS_ROWS, type Progress, writeWhole } from "./publish-revision.ts";
 import { forgetSets, readSets } from "./publish-sets.ts";
 import { readOverlay, readState } from "./publish-state.ts";
 import { CardTable } from "./publish-table.ts";
 
 /** Enough to see what is wrong with a CSV; reading ends there. */
-export const faultsMax = 100;
+export const FAULTS_MAX = 100;
 
 /**
  * `published`: written. `unchanged`: the list says what the feed says; only expiry was renewed. `refused`: `why` says
@@ -55,13 +55,13 @@ export function publishCards(
     const table = await fillTable(rows);
     const ended = await readEnded(place, world);
     const sets = await readSets(place, world, say);
-    const comparison = new Comparison(table, { ended, sets }, faultsMax);
+    const comparison = new Comparison(table, { ended, sets }, FAULTS_MAX);
     const from = repository.newest;
     const overlay = await readOverlay(from?.deltas ?? [], place, world);
     if (from !== null) {
       await readState(from.whole, overlay, place, world, (row) => {
         const done = comparison.change.cardsBefore;
-        if (done % progressRows === 0) progress("comparing", done, from.cards);
+        if (done % PROGRESS_ROWS === 0) progress("comparing", done, from.cards);
         return comparison.take(row);
       });
     }
@@ -103,17 +103,17 @@ async function fillTable(rows: AsyncIterable<CsvRow[]>): Promise<CardTable> {
         faults.push(row);
       }
     }
-    if (faults.length >= faultsMax) break;
+    if (faults.length >= FAULTS_MAX) break;
   }
   table.arrange();
-  refuseFaults([...faults, ...table.faults(faultsMax)]);
+  refuseFaults([...faults, ...table.faults(FAULTS_MAX)]);
   return table;
 }
 
 function refuseFaults(faults: CsvFault[]): void {
   if (faults.length === 0) return;
-  const shown = faults.sort((a, b) => a.row - b.row).slice(0, faultsMax);
+  const shown = faults.sort((a, b) => a.row - b.row).slice(0, FAULTS_MAX);
   const lines = shown.map(({ row, why }) => `row ${row}: ${why}`);
-  if (faults.length >= faultsMax) lines.push(`there may be more; the first ${faultsMax} are shown`);
+  if (faults.length >= FAULTS_MAX) lines.push(`there may be more; the first ${FAULTS_MAX} are shown`);
   throw new CentreFault(...lines, "nothing was published");
 }

@@ -3,24 +3,24 @@ import { type Visit, visitBroker } from "../../drivers/broker-visit.ts";
 import type { Clock } from "../../drivers/ports.ts";
 import { createSystemClock } from "../../drivers/system.ts";
 import type { Freshness } from "../../sync/card.ts";
-import { namePattern } from "../../sync/publish-feed.ts";
+import { NAME_PATTERN } from "../../sync/publish-feed.ts";
 import { Exit } from "./exit.ts";
 import { type BrokerOptions, brokerOf, inOptions } from "./feed-broker.ts";
 import { fault, warn } from "./feed-words.ts";
 import { paint, print, printJson } from "./terms.ts";
 
-/** What is retained comes at once: after so long a silence there is no more of it, and in any case after `listenMsMax`. */
-const silenceMs = 1_000;
-const listenMsMax = 30_000;
+/** What is retained comes at once: after so long a silence there is no more of it, and in any case after `LISTEN_MS_MAX`. */
+const SILENCE_MS = 1_000;
+const LISTEN_MS_MAX = 30_000;
 
 /** How often it is looked whether all has come. */
-const lookMs = 20;
+const LOOK_MS = 20;
 
 /** Topics asked for at once by their own names: no broker holds back so few. */
-const askedAtOnceMax = 50;
+const ASKED_AT_ONCE_MAX = 50;
 
 /** More gateways than any one broker has. */
-const gatesMax = 100_000;
+const GATES_MAX = 100_000;
 
 const FRESHNESS: readonly Freshness[] = ["fresh", "late", "stale"];
 
@@ -96,7 +96,7 @@ export class Fleet {
       this.#heard.get(known)?.add(part);
       return known;
     }
-    if (this.#gates.size === gatesMax) return null;
+    if (this.#gates.size === GATES_MAX) return null;
     const gate: Gate = { site, gateway, online: false, revision: null, freshness: null, refreshedAt: null };
     this.#gates.set(key, gate);
     this.#heard.set(gate, new Set([part]));
@@ -137,7 +137,7 @@ function parse(payload: Uint8Array): Record<string, unknown> | null {
 }
 
 function isName(text: string | undefined): text is string {
-  return text !== undefined && namePattern.test(text);
+  return text !== undefined && NAME_PATTERN.test(text);
 }
 
 function isRevision(value: unknown): value is number {
@@ -186,7 +186,7 @@ export async function hearAll(
   clock: Clock,
   say: (notice: string) => void,
 ): Promise<string | null> {
-  const endMs = clock.monotonicMs() + listenMsMax;
+  const endMs = clock.monotonicMs() + LISTEN_MS_MAX;
   /** Until all of it has come, or no more does. */
   const ask = async (topics: string[], isAll: () => boolean): Promise<string | null> => {
     let heardMs = clock.monotonicMs();
@@ -196,9 +196,9 @@ export async function hearAll(
     });
     if (why !== null) return why;
     for (;;) {
-      const leftMs = Math.min(heardMs + silenceMs, endMs) - clock.monotonicMs();
+      const leftMs = Math.min(heardMs + SILENCE_MS, endMs) - clock.monotonicMs();
       if (leftMs <= 0 || isAll()) return null;
-      await new Promise<void>((resolve) => clock.after(Math.min(leftMs, lookMs), resolve));
+      await new Promise<void>((resolve) => clock.after(Math.min(leftMs, LOOK_MS), resolve));
     }
   };
   for (const topics of fleet.topics()) {
@@ -206,8 +206,8 @@ export async function hearAll(
     if (why !== null) return why;
   }
   const missing = fleet.missing();
-  for (let from = 0; from < missing.length; from += askedAtOnceMax) {
-    const topics = missing.slice(from, from + askedAtOnceMax);
+  for (let from = 0; from < missing.length; from += ASKED_AT_ONCE_MAX) {
+    const topics = missing.slice(from, from + ASKED_AT_ONCE_MAX);
     const why = await ask(topics, () => {
       const still = new Set(fleet.missing());
       return !topics.some((topic) => still.has(topic));

@@ -15,7 +15,7 @@ import { paint, print, printJson } from "./terms.ts";
 const PIECE_BYTES = 256 * 1024;
 
 /** On one line of a terminal. */
-const undoneNamedMax = 5;
+const UNDONE_NAMED_MAX = 5;
 
 export interface PublishOptions extends PlaceOptions, NotifyOptions {
   cards: string;
@@ -66,7 +66,7 @@ function printChange({ kind, from, to, change }: PublishOutcome): void {
 function warnOfUndone({ undone, undoneCards }: Change): void {
   if (undone === 0) return;
   const named = undoneCards
-    .slice(0, undoneNamedMax)
+    .slice(0, UNDONE_NAMED_MAX)
     .map(({ number, set, csv }) => `${number} ${set} -> ${csv}`);
   const cards = undone === 1 ? "1 card" : `${undone} cards`;
   const more = undone > named.length ? "; --json names more" : "";

@@ -6,7 +6,7 @@ import { createSystemClock, createSystemDisk, systemRandom } from "../../drivers
 import type { Status } from "../../sync/card.ts";
 import type { RoleName } from "../../sync/feed-metadata.ts";
 import { readDay, readNumber, readStatus, statusFault } from "../../sync/publish-csv.ts";
-import { namePattern } from "../../sync/publish-feed.ts";
+import { NAME_PATTERN } from "../../sync/publish-feed.ts";
 import { CentreFault, type CentreWorld, type Place } from "../../sync/publish-repository.ts";
 import { centreWorld } from "./centre.ts";
 import { Exit } from "./exit.ts";
@@ -79,14 +79,15 @@ export function warn(notice: string): void {
 // ---------------------------------------------------------------- arguments
 
 export function feedName(text: string): string {
-  if (!namePattern.test(text)) throw new InvalidArgumentError("it must be a-z, 0-9 and hyphens, at most 40.");
+  if (!NAME_PATTERN.test(text))
+    throw new InvalidArgumentError("it must be a-z, 0-9 and hyphens, at most 40.");
   return text;
 }
 
 /** The name of a feed in this directory, where none was given. */
 export function nameAfter(dir: string): string {
   const name = basename(dir).toLowerCase();
-  return namePattern.test(name) ? name : "cards";
+  return NAME_PATTERN.test(name) ? name : "cards";
 }
 
 export function wholeNumber(text: string): number {

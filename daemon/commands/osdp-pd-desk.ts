@@ -7,9 +7,9 @@ import { OsdpPdLine } from "../../drivers/osdp-pd-line.ts";
 import type { Clock, Random } from "../../drivers/ports.ts";
 
 /** As quick as a good reader. */
-const turnaroundMs = 3;
+const TURNAROUND_MS = 3;
 /** A card number has 14 characters; no reader gives more than this. */
-const lineCharactersMax = 128;
+const LINE_CHARACTERS_MAX = 128;
 
 /** `place`: the line they are on, or the port of this machine's loopback at which a gateway finds them. */
 export interface DeskOptions {
@@ -40,7 +40,10 @@ export async function openDesk(
       new OsdpPd({ address, key, installMode }, world, (told) => show(`${address}: ${wordsFor(told)}`)),
   );
   let send: (bytes: Uint8Array) => void = () => {};
-  const line = new OsdpPdLine(pds, world.clock, { turnaroundMs, write: (bytes) => send(bytes) });
+  const line = new OsdpPdLine(pds, world.clock, {
+    turnaroundMs: TURNAROUND_MS,
+    write: (bytes) => send(bytes),
+  });
   const wire =
     place.kind === "line"
       ? await openWire(place.port, place.baudRate, line, lost)
@@ -122,7 +125,7 @@ export const HELP: readonly string[] = [
 ];
 
 function obey(pds: readonly OsdpPd[], typed: string): string {
-  const parts = /^(?:(\d{1,3}):)?\s*(.*)$/.exec(typed.slice(0, lineCharactersMax).trim());
+  const parts = /^(?:(\d{1,3}):)?\s*(.*)$/.exec(typed.slice(0, LINE_CHARACTERS_MAX).trim());
   const text = parts?.[2] ?? "";
   const pd = parts?.[1] === undefined ? pds[0] : pds.find(({ address }) => address === Number(parts[1]));
   if (text === "") return "";

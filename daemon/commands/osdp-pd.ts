@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline";
 import { Command, InvalidArgumentError } from "commander";
 import { readSecret } from "../../config/secrets.ts";
-import { addressMax } from "../../drivers/codec/osdp.ts";
+import { ADDRESS_MAX } from "../../drivers/codec/osdp.ts";
 import { parseKey } from "../../drivers/codec/osdp-secure.ts";
 import { readSecretFile } from "../../drivers/secret-file.ts";
 import { createSystemClock, systemRandom } from "../../drivers/system.ts";
@@ -12,7 +12,7 @@ import { untilTold } from "./run.ts";
 import { print } from "./terms.ts";
 
 /** What a line can electrically bear without repeaters (TIA-485). */
-const pdsMax = 32;
+const PDS_MAX = 32;
 
 interface Options {
   port?: string;
@@ -111,8 +111,8 @@ function tcpPort(text: string): number {
 
 function oneMore(text: string, before: number[] = []): number[] {
   const address = wholeNumber(text);
-  if (address > addressMax) throw new InvalidArgumentError(`An address is at most ${addressMax}.`);
+  if (address > ADDRESS_MAX) throw new InvalidArgumentError(`An address is at most ${ADDRESS_MAX}.`);
   if (before.includes(address)) throw new InvalidArgumentError("Each address is named once.");
-  if (before.length === pdsMax) throw new InvalidArgumentError(`A line bears ${pdsMax} readers.`);
+  if (before.length === PDS_MAX) throw new InvalidArgumentError(`A line bears ${PDS_MAX} readers.`);
   return [...before, address];
 }

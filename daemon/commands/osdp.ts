@@ -1,8 +1,8 @@
 /** `grindvakt osdp`: what a technician does once with an OSDP reader, through the running gateway. */
 import { Command, InvalidArgumentError } from "commander";
 import type { Configuration } from "../../config/schema.ts";
-import { commissionMsMax } from "../../drivers/bus-osdp-reader.ts";
-import { addressMax } from "../../drivers/codec/osdp.ts";
+import { COMMISSION_MS_MAX } from "../../drivers/bus-osdp-reader.ts";
+import { ADDRESS_MAX } from "../../drivers/codec/osdp.ts";
 import { askControl } from "../control.ts";
 import { pathsOf } from "../data-paths.ts";
 import type { Status } from "../report/status.ts";
@@ -10,10 +10,10 @@ import { Exit } from "./exit.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
 import { whoAsks } from "./who.ts";
 
-const minutesMax = commissionMsMax / 60_000;
+const MINUTES_MAX = COMMISSION_MS_MAX / 60_000;
 /** Those of the standard (SIA OSDP 2.2, 5.1). */
-const baudRates = [9_600, 19_200, 38_400, 57_600, 115_200, 230_400];
-const lookMs = 500;
+const BAUD_RATES = [9_600, 19_200, 38_400, 57_600, 115_200, 230_400];
+const LOOK_MS = 500;
 
 type OsdpReader = Extract<Configuration["readers"][number], { driver: "osdp" }>;
 
@@ -30,7 +30,7 @@ export function osdpCommand(): Command {
     .description("let a reader in install mode be given its scbk, and wait until it has it")
     .requiredOption(...CONFIGURATION_OPTION)
     .requiredOption("--reader <id>", "which reader")
-    .option("--minutes <n>", `how long it may be given, up to ${minutesMax}`, minutesOf, 5)
+    .option("--minutes <n>", `how long it may be given, up to ${MINUTES_MAX}`, minutesOf, 5)
     .option("--json", "facts for a program")
     .action(commission);
   osdp
@@ -38,8 +38,8 @@ export function osdpCommand(): Command {
     .description("give a reader another address or speed; its configuration has to be changed after it")
     .requiredOption(...CONFIGURATION_OPTION)
     .requiredOption("--reader <id>", "which reader")
-    .requiredOption("--address <n>", `its new address, 0 to ${addressMax}`, addressOf)
-    .requiredOption("--baud <n>", `its new speed: ${baudRates.join(", ")}`, baudRateOf)
+    .requiredOption("--address <n>", `its new address, 0 to ${ADDRESS_MAX}`, addressOf)
+    .requiredOption("--baud <n>", `its new speed: ${BAUD_RATES.join(", ")}`, baudRateOf)
     .option("--json", "facts for a program")
     .action(comset);
   return osdp;
@@ -59,7 +59,7 @@ function commission({ config, reader, minutes, json }: Options & { minutes: numb
       const { state, why } = readers[reader] ?? { state: "down", why: "it is gone" };
       if (state === "up") break;
       if (clock.monotonicMs() >= untilMs) throw new Exit(1, `${reader} has not been given its key: ${why}`);
-      await new Promise<void>((done) => clock.after(lookMs, done));
+      await new Promise<void>((done) => clock.after(LOOK_MS, done));
     }
     if (json === true) printJson({ reader, commissioned: true });
     else print(paint(`${reader} has its key and is up; take it out of install mode`, "green"));
@@ -112,13 +112,13 @@ function wholeNumber(text: string, allowed: string, isAllowed: (value: number) =
 }
 
 function minutesOf(text: string): number {
-  return wholeNumber(text, `1 to ${minutesMax}`, (value) => value >= 1 && value <= minutesMax);
+  return wholeNumber(text, `1 to ${MINUTES_MAX}`, (value) => value >= 1 && value <= MINUTES_MAX);
 }
 
 function addressOf(text: string): number {
-  return wholeNumber(text, `0 to ${addressMax}`, (value) => value <= addressMax);
+  return wholeNumber(text, `0 to ${ADDRESS_MAX}`, (value) => value <= ADDRESS_MAX);
 }
 
 function baudRateOf(text: string): number {
-  return wholeNumber(text, baudRates.join(", "), (value) => baudRates.includes(value));
+  return wholeNumber(text, BAUD_RATES.join(", "), (value) => BAUD_RATES.includes(value));
 }

@@ -7,7 +7,7 @@ import { isUtf8 } from "node:buffer";
 export type CardText = { kind: "number"; number: string } | { kind: "refused"; why: string };
 
 /** Longer text is no card number however it is spaced. */
-export const cardTextCharactersMax = 128;
+export const CARD_TEXT_CHARACTERS_MAX = 128;
 
 /**
  * What people put between the groups, or paste along with them: spaces, hyphens and dashes of every make
@@ -25,7 +25,7 @@ export function decodeText(bytes: Uint8Array): string {
  * up wrongly sends tokens. `issuers`: accepted prefixes, upper case.
  */
 export function readCardNumber(text: string, issuers: readonly string[]): CardText {
-  if (text.length > cardTextCharactersMax) return refuse(`${text.length} characters are no card number`);
+  if (text.length > CARD_TEXT_CHARACTERS_MAX) return refuse(`${text.length} characters are no card number`);
   const bare = text.replace(SEPARATORS, "");
   if (bare === "") return refuse("there is no card number in it");
   if (!/^[A-Za-z]{2}[0-9]{10}$/.test(bare)) return refuse(describe(bare));

@@ -1,13 +1,13 @@
 /**
  * Lines from a cable. Readers end what they send with CR, LF or both, or wrap it in STX…ETX, often with a CR LF
- * before or after the ETX. The bytes are hostile: time is linear, memory is `frameBytesMax`, nothing throws, and
+ * before or after the ETX. The bytes are hostile: time is linear, memory is `FRAME_BYTES_MAX`, nothing throws, and
  * the same bytes give the same outcomes however they are cut into chunks.
  */
 
 /** The longest thing a reader of cards sends is a 58-bit number in decimal with a label; four times that. */
-export const frameBytesMax = 128;
+export const FRAME_BYTES_MAX = 128;
 /** Noise without an end is told of in pieces, so that a line that never ends is seen too (17 s at 9600 baud). */
-export const overlongBytesMax = 16_384;
+export const OVERLONG_BYTES_MAX = 16_384;
 
 const NUL = 0x00;
 const STX = 0x02;
@@ -17,7 +17,7 @@ const CR = 0x0d;
 
 /**
  * `frame`: the bytes between the marks, never empty. `overlong`: `countBytes` bytes had no end within
- * `frameBytesMax` and were dropped up to the next mark. `partial`: `countBytes` bytes began a frame that was
+ * `FRAME_BYTES_MAX` and were dropped up to the next mark. `partial`: `countBytes` bytes began a frame that was
  * broken off, by silence or by the STX of another.
  */
 export type Frame =
@@ -31,8 +31,8 @@ export function findFrameEnd(bytes: Uint8Array): number {
 }
 
 export class Framer {
-  readonly #bytes = new Uint8Array(frameBytesMax);
-  /** Bytes of the frame that has begun, those beyond `frameBytesMax` included. */
+  readonly #bytes = new Uint8Array(FRAME_BYTES_MAX);
+  /** Bytes of the frame that has begun, those beyond `FRAME_BYTES_MAX` included. */
   #countBytes = 0;
   /** Whether an STX opened it. Only then does ETX end it: elsewhere it is a byte like any other. */
   #wrapped = false;
@@ -68,9 +68,9 @@ export class Framer {
     }
     // A break on the line reads as NUL, and an ETX may follow the CR LF that ended its frame: no frame begins so.
     if (this.#countBytes === 0 && (byte === NUL || byte === ETX) && !this.#overlong) return null;
-    if (this.#countBytes < frameBytesMax) this.#bytes[this.#countBytes] = byte;
+    if (this.#countBytes < FRAME_BYTES_MAX) this.#bytes[this.#countBytes] = byte;
     this.#countBytes += 1;
-    if (this.#countBytes < overlongBytesMax) return null;
+    if (this.#countBytes < OVERLONG_BYTES_MAX) return null;
     const countBytes = this.#countBytes;
     this.#countBytes = 0;
     this.#overlong = true;
@@ -79,7 +79,7 @@ export class Framer {
 
   #end(complete: boolean): Frame | null {
     const countBytes = this.#countBytes;
-    const overlong = this.#overlong || countBytes > frameBytesMax;
+    const overlong = this.#overlong || countBytes > FRAME_BYTES_MAX;
     this.#countBytes = 0;
     this.#wrapped = false;
     this.#overlong = false;

@@ -1,11 +1,11 @@
 /**
  * Readers that hand over a card in a report of their own make: where in it the card's bits are is the site's to say.
- * The reports are hostile: any bytes give a value or a refusal, in time that is linear in `fieldBitsMax`.
+ * The reports are hostile: any bytes give a value or a refusal, in time that is linear in `FIELD_BITS_MAX`.
  */
 import type { Bits } from "./wiegand.ts";
 
 /** Twice the longest Wiegand reading, and more than any UID: a report says it in 64 bytes. */
-export const fieldBitsMax = 512;
+export const FIELD_BITS_MAX = 512;
 
 /**
  * Positions count from the first byte after the report's id, bits from a byte's upper end. `reportId`: of the reports
@@ -40,8 +40,8 @@ export function readReport(report: Uint8Array, layout: HidReportLayout): HidFiel
   if (countBits === null)
     return refuse(`its ${content.length} bytes have no byte ${layout.lengthByte}, which says the length`);
   if (countBits === 0) return { kind: "none" };
-  if (countBits > fieldBitsMax)
-    return refuse(`it announces ${countBits} bits, at most ${fieldBitsMax} were expected`);
+  if (countBits > FIELD_BITS_MAX)
+    return refuse(`it announces ${countBits} bits, at most ${FIELD_BITS_MAX} were expected`);
   const wholeBits = Math.ceil(countBits / 8) * 8;
   const takenBits = order === "lsb" ? wholeBits : countBits;
   if (offsetBits + takenBits > content.length * 8) {

@@ -1,7 +1,7 @@
 /**
  * What a card reader types, from the reports of a USB keyboard: modifiers, a reserved byte, and up to six keys that are
  * held (HID 1.11, appendix B.1; key numbers from HID Usage Tables, section 10). The reports are hostile: time is
- * linear, memory is `typedCharactersMax`, nothing throws. A reading that might be wrong is refused, not guessed.
+ * linear, memory is `TYPED_CHARACTERS_MAX`, nothing throws. A reading that might be wrong is refused, not guessed.
  */
 import { CHARACTERS, type Characters, type KeyboardLayout } from "./keyboard-layouts.ts";
 
@@ -9,9 +9,9 @@ import { CHARACTERS, type Characters, type KeyboardLayout } from "./keyboard-lay
 export type Terminator = "enter" | "tab" | "none";
 
 /** As long as a line from a serial reader may be. */
-export const typedCharactersMax = 128;
+export const TYPED_CHARACTERS_MAX = 128;
 /** Noise without an end is told of in pieces, so that keys that never end are seen too. */
-export const overlongKeysMax = 4_096;
+export const OVERLONG_KEYS_MAX = 4_096;
 
 const REPORT_BYTES = 8;
 const MODIFIER = { control: 0x11, shift: 0x22, leftAlt: 0x04, rightAlt: 0x40, gui: 0x88 } as const;
@@ -23,7 +23,7 @@ const LOCKS: readonly number[] = [0x39, 0x47, 0x53];
 const MODIFIER_KEY_FIRST = 0xe0;
 
 /**
- * `text`: what was typed, never blank. `overlong`: `countKeys` keys had no end within `typedCharactersMax`. `partial`:
+ * `text`: what was typed, never blank. `overlong`: `countKeys` keys had no end within `TYPED_CHARACTERS_MAX`. `partial`:
  * silence came before the end. `unclear`: there was something among it that is no character.
  */
 export type Typed =
@@ -85,7 +85,7 @@ export class Keyboard {
     if ((modifiers & NO_CHARACTER) !== 0) this.#spoil("keys with Ctrl, Alt or GUI, which are no characters");
     else this.#add(key, modifiers);
     this.#countKeys += 1;
-    if (this.#countKeys < overlongKeysMax) return null;
+    if (this.#countKeys < OVERLONG_KEYS_MAX) return null;
     const overlong = this.#end(false);
     this.#overlong = true;
     return overlong;
@@ -100,7 +100,7 @@ export class Keyboard {
     const level = (modifiers & MODIFIER.rightAlt) !== 0 ? 2 : (modifiers & MODIFIER.shift) !== 0 ? 1 : 0;
     const character = this.#characters.get(key)?.[level];
     if (character === undefined) return this.#spoil(`key ${key} types no character in this layout`);
-    if (this.#text.length < typedCharactersMax) this.#text += character;
+    if (this.#text.length < TYPED_CHARACTERS_MAX) this.#text += character;
   }
 
   #spoil(why: string): void {
@@ -109,7 +109,7 @@ export class Keyboard {
 
   #end(isComplete: boolean): Typed | null {
     const [text, countKeys, unclear] = [this.#text.trim(), this.#countKeys, this.#unclear];
-    const isOverlong = this.#overlong || countKeys > typedCharactersMax;
+    const isOverlong = this.#overlong || countKeys > TYPED_CHARACTERS_MAX;
     this.#text = "";
     this.#countKeys = 0;
     this.#unclear = null;

@@ -3,12 +3,12 @@
  * 0x1021 and initial value 0x1D0F, most significant bit first, and the sum that makes all bytes add up to zero.
  */
 
-const polynomial = 0x1021;
-const initial = 0x1d0f;
+const POLYNOMIAL = 0x1021;
+const INITIAL = 0x1d0f;
 
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let value = byte << 8;
-  for (let bit = 0; bit < 8; bit++) value = value & 0x8000 ? (value << 1) ^ polynomial : value << 1;
+  for (let bit = 0; bit < 8; bit++) value = value & 0x8000 ? (value << 1) ^ POLYNOMIAL : value << 1;
   return value;
 });
 
@@ -18,7 +18,7 @@ function crcStep(register: number, byte: number): number {
 }
 
 export function crcOf(bytes: Uint8Array): number {
-  let register = initial;
+  let register = INITIAL;
   for (const byte of bytes) register = crcStep(register, byte);
   return register;
 }
@@ -64,7 +64,7 @@ export class PartChecks {
 
   /** The CRC of the bytes from `start` up to, not including, `end`. */
   crc(start: number, end: number): number {
-    const before = this.#registers[start]! ^ initial;
+    const before = this.#registers[start]! ^ INITIAL;
     return this.#registers[end]! ^ multiply(before, this.#powers[end - start]!);
   }
 
@@ -77,7 +77,7 @@ export class PartChecks {
 function multiply(a: number, b: number): number {
   let product = 0;
   for (let bit = 0x8000; bit > 0; bit >>= 1) {
-    product = product & 0x8000 ? ((product << 1) & 0xffff) ^ polynomial : product << 1;
+    product = product & 0x8000 ? ((product << 1) & 0xffff) ^ POLYNOMIAL : product << 1;
     if (a & bit) product ^= b;
   }
   return product;

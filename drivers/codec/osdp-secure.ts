@@ -6,14 +6,14 @@
 import { createCipheriv, createDecipheriv, timingSafeEqual } from "node:crypto";
 import { encodeFrame, type Frame, type ReceivedFrame, SECURITY } from "./osdp.ts";
 
-const keyBytes = 16;
-export const randomBytes = 8;
-const blockBytes = 16;
+const KEY_BYTES = 16;
+export const RANDOM_BYTES = 8;
+const BLOCK_BYTES = 16;
 /** Ends encrypted data, and data that fills no whole block for a MAC; zeros follow. */
 const PAD = 0x80;
 
 /** The key of a PD that has none of its own yet (SCBK-D). Everybody knows it. */
-export const DEFAULT_KEY: Uint8Array = Uint8Array.from({ length: keyBytes }, (_, index) => 0x30 + index);
+export const DEFAULT_KEY: Uint8Array = Uint8Array.from({ length: KEY_BYTES }, (_, index) => 0x30 + index);
 
 /** A key as a person writes it: 32 hexadecimal digits. No refusal repeats it. */
 export function parseKey(text: string): { kind: "key"; key: Uint8Array } | { kind: "refused"; why: string } {
@@ -46,7 +46,7 @@ export interface Session {
 /** The keys of one session (D.4.1). Only six bytes of the CP's random number go in. */
 export function sessionKeys(key: Uint8Array, cpRandom: Uint8Array): SessionKeys {
   const derive = (first: number, second: number) => {
-    const block = new Uint8Array(blockBytes);
+    const block = new Uint8Array(BLOCK_BYTES);
     block.set([first, second, ...cpRandom.subarray(0, 6)]);
     return encryptBlock(key, block);
   };
@@ -75,10 +75,10 @@ export function isSame(one: Uint8Array, other: Uint8Array): boolean {
 
 /** The MAC over `covered`, chained to `before` (D.5.3). */
 export function macOf(keys: SessionKeys, before: Uint8Array, covered: Uint8Array): Uint8Array {
-  const padded = covered.length % blockBytes === 0 ? covered : pad(covered);
-  const head = padded.subarray(0, padded.length - blockBytes);
-  const chained = head.length === 0 ? before : crypt(keys.mac1, before, head).subarray(-blockBytes);
-  return crypt(keys.mac2, chained, padded.subarray(-blockBytes));
+  const padded = covered.length % BLOCK_BYTES === 0 ? covered : pad(covered);
+  const head = padded.subarray(0, padded.length - BLOCK_BYTES);
+  const chained = head.length === 0 ? before : crypt(keys.mac1, before, head).subarray(-BLOCK_BYTES);
+  return crypt(keys.mac2, chained, padded.subarray(-BLOCK_BYTES));
 }
 
 /** A message of the session: encrypted where it has data, its MAC in place. `session`: from then on. */
@@ -140,7 +140,7 @@ function crypt(key: Uint8Array, vector: Uint8Array, blocks: Uint8Array): Uint8Ar
 
 /** Null where it is no whole blocks, or does not end as it should. */
 function decrypt(key: Uint8Array, vector: Uint8Array, blocks: Uint8Array): Uint8Array | null {
-  if (blocks.length % blockBytes !== 0) return null;
+  if (blocks.length % BLOCK_BYTES !== 0) return null;
   const decipher = createDecipheriv("aes-128-cbc", key, vector);
   decipher.setAutoPadding(false);
   const padded = new Uint8Array(decipher.update(blocks));
@@ -152,7 +152,7 @@ function decrypt(key: Uint8Array, vector: Uint8Array, blocks: Uint8Array): Uint8
 
 /** Always longer: the mark that ends the data, and zeros up to a whole block. */
 function pad(data: Uint8Array): Uint8Array {
-  const padded = new Uint8Array((Math.floor(data.length / blockBytes) + 1) * blockBytes);
+  const padded = new Uint8Array((Math.floor(data.length / BLOCK_BYTES) + 1) * BLOCK_BYTES);
   padded.set(data);
   padded[data.length] = PAD;
   return padded;

@@ -10,21 +10,21 @@ const START = 0x53;
 export const MARK = 0xff;
 /** The address that every PD takes, and above the highest that one may have. */
 export const EVERYBODY = 0x7f;
-export const addressMax = EVERYBODY - 1;
+export const ADDRESS_MAX = EVERYBODY - 1;
 const REPLY_BIT = 0x80;
 const CRC_BIT = 0x04;
 const SECURITY_BIT = 0x08;
 const SEQUENCE_BITS = 0x03;
 const RESERVED_BITS = 0xf0;
 
-const headerBytes = 5;
+const HEADER_BYTES = 5;
 /** Header, code, checksum. */
-const frameBytesMin = 7;
+const FRAME_BYTES_MIN = 7;
 /** The longest message of the standard (5.9, table 2). */
-export const frameBytesMax = 1_440;
+export const FRAME_BYTES_MAX = 1_440;
 /** Bytes of a MAC that go over the line. */
-const macBytes = 4;
-const bufferBytes = 2 * frameBytesMax;
+const MAC_BYTES = 4;
+const BUFFER_BYTES = 2 * FRAME_BYTES_MAX;
 
 /** Types of security block (annex D.1.3): the four of the handshake, then MAC alone and MAC with encrypted data. */
 export const SECURITY = {
@@ -68,19 +68,19 @@ const hasMac = (security: SecurityBlock | null) =>
 export function encodeFrame(frame: Frame, macOf?: (covered: Uint8Array) => Uint8Array): Uint8Array {
   const { security, data } = frame;
   const securityBytes = security === null ? 0 : 2 + security.data.length;
-  const coveredBytes = headerBytes + securityBytes + 1 + data.length;
+  const coveredBytes = HEADER_BYTES + securityBytes + 1 + data.length;
   const checkBytes = frame.check === "crc" ? 2 : 1;
-  const bytes = new Uint8Array(coveredBytes + (hasMac(security) ? macBytes : 0) + checkBytes);
+  const bytes = new Uint8Array(coveredBytes + (hasMac(security) ? MAC_BYTES : 0) + checkBytes);
   bytes[0] = START;
   bytes[1] = frame.address | (frame.reply ? REPLY_BIT : 0);
   bytes[2] = bytes.length & 0xff;
   bytes[3] = bytes.length >> 8;
   bytes[4] = frame.sequence | (frame.check === "crc" ? CRC_BIT : 0) | (security === null ? 0 : SECURITY_BIT);
-  if (security !== null) bytes.set([securityBytes, security.type, ...security.data], headerBytes);
-  bytes[headerBytes + securityBytes] = frame.code;
-  bytes.set(data, headerBytes + securityBytes + 1);
+  if (security !== null) bytes.set([securityBytes, security.type, ...security.data], HEADER_BYTES);
+  bytes[HEADER_BYTES + securityBytes] = frame.code;
+  bytes.set(data, HEADER_BYTES + securityBytes + 1);
   if (hasMac(security) && macOf) {
-    bytes.set(macOf(bytes.subarray(0, coveredBytes)).subarray(0, macBytes), coveredBytes);
+    bytes.set(macOf(bytes.subarray(0, coveredBytes)).subarray(0, MAC_BYTES), coveredBytes);
   }
   const checked = bytes.subarray(0, bytes.length - checkBytes);
   const check = frame.check === "crc" ? crcOf(checked) : checksumOf(checked);
@@ -91,13 +91,13 @@ export function encodeFrame(frame: Frame, macOf?: (covered: Uint8Array) => Uint8
 
 /** Finds frames of both directions in a stream; whoever uses it leaves alone what is not meant for it. */
 export class OsdpFramer {
-  readonly #bytes = new Uint8Array(bufferBytes);
-  readonly #checks = new PartChecks(bufferBytes);
+  readonly #bytes = new Uint8Array(BUFFER_BYTES);
+  readonly #checks = new PartChecks(BUFFER_BYTES);
   /** What has come and belongs to no frame yet. */
   #start = 0;
   #end = 0;
   /** Nothing can be said before this many bytes are there. */
-  #wantedBytes = headerBytes;
+  #wantedBytes = HEADER_BYTES;
   #noiseBytes = 0;
 
   /** Whether something has begun that may become a frame. */
@@ -109,7 +109,7 @@ export class OsdpFramer {
   push(chunk: Uint8Array): ReceivedFrame[] {
     const found: ReceivedFrame[] = [];
     for (const byte of chunk) {
-      if (this.#end === bufferBytes) this.#moveToFront();
+      if (this.#end === BUFFER_BYTES) this.#moveToFront();
       this.#bytes[this.#end] = byte;
       this.#checks.note(this.#end, byte);
       this.#end += 1;
@@ -132,7 +132,7 @@ export class OsdpFramer {
     return noiseBytes;
   }
 
-  /** A false start is at most `frameBytesMax` long, so this moves no more bytes than have come since it last did. */
+  /** A false start is at most `FRAME_BYTES_MAX` long, so this moves no more bytes than have come since it last did. */
   #moveToFront(): void {
     this.#bytes.copyWithin(0, this.#start, this.#end);
     this.#checks.shift(this.#start, this.#end);
@@ -145,9 +145,9 @@ export class OsdpFramer {
     for (;;) {
       this.#skipTo(START);
       const lengthBytes = this.#lengthAtStart();
-      this.#wantedBytes = lengthBytes ?? headerBytes;
+      this.#wantedBytes = lengthBytes ?? HEADER_BYTES;
       const haveBytes = this.#end - this.#start;
-      const isFalse = lengthBytes === null && haveBytes >= headerBytes;
+      const isFalse = lengthBytes === null && haveBytes >= HEADER_BYTES;
       if (!isFalse && haveBytes < this.#wantedBytes) {
         if (!quiet || haveBytes === 0) return;
         this.#drop(1);
@@ -171,9 +171,9 @@ export class OsdpFramer {
   /** What the header claims; null where there is none, or none that can be. */
   #lengthAtStart(): number | null {
     const at = this.#start;
-    if (this.#end - at < headerBytes) return null;
+    if (this.#end - at < HEADER_BYTES) return null;
     const lengthBytes = this.#bytes[at + 2]! | (this.#bytes[at + 3]! << 8);
-    if (lengthBytes < frameBytesMin || lengthBytes > frameBytesMax) return null;
+    if (lengthBytes < FRAME_BYTES_MIN || lengthBytes > FRAME_BYTES_MAX) return null;
     return this.#bytes[at + 4]! & RESERVED_BITS ? null : lengthBytes;
   }
 
@@ -199,14 +199,14 @@ function parseFrame(bytes: Uint8Array): ReceivedFrame | null {
   const control = bytes[4]!;
   const check = control & CRC_BIT ? "crc" : "checksum";
   const end = bytes.length - (check === "crc" ? 2 : 1);
-  const securityBytes = control & SECURITY_BIT ? bytes[headerBytes]! : 0;
+  const securityBytes = control & SECURITY_BIT ? bytes[HEADER_BYTES]! : 0;
   if (control & SECURITY_BIT && securityBytes < 2) return null;
-  const codeAt = headerBytes + securityBytes;
+  const codeAt = HEADER_BYTES + securityBytes;
   const security =
     securityBytes === 0
       ? null
-      : { type: bytes[headerBytes + 1]!, data: bytes.subarray(headerBytes + 2, codeAt) };
-  const coveredBytes = end - (hasMac(security) ? macBytes : 0);
+      : { type: bytes[HEADER_BYTES + 1]!, data: bytes.subarray(HEADER_BYTES + 2, codeAt) };
+  const coveredBytes = end - (hasMac(security) ? MAC_BYTES : 0);
   if (codeAt >= coveredBytes) return null;
   return {
     address: bytes[1]! & ~REPLY_BIT,

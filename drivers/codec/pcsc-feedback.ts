@@ -61,7 +61,7 @@ const ACR122: Feedback = {
 // ---------------------------------------------------------------- ACR1252U
 
 /** As long as a turnstile waits to be looked at; then the reader shows that it is ready again. */
-const lightMs = 1_500;
+const LIGHT_MS = 1_500;
 const LAMP = { off: 0x00, red: 0x01, green: 0x02 } as const;
 /** Of the behaviour byte: beeps when a card comes and goes. */
 const CARD_BEEP = 0x08;
@@ -92,14 +92,14 @@ const ACR1252: Feedback = {
     granted: [
       { afterMs: 0, ...light(LAMP.green) },
       { afterMs: 0, ...beep(10) },
-      { afterMs: lightMs, ...light(LAMP.off) },
+      { afterMs: LIGHT_MS, ...light(LAMP.off) },
     ],
     denied: [
       { afterMs: 0, ...light(LAMP.red) },
       { afterMs: 0, ...beep(6) },
       { afterMs: 180, ...beep(6) },
       { afterMs: 360, ...beep(6) },
-      { afterMs: lightMs, ...light(LAMP.off) },
+      { afterMs: LIGHT_MS, ...light(LAMP.off) },
     ],
   },
 };

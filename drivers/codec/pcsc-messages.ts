@@ -4,11 +4,11 @@
  */
 
 /** Longest line either way: a reader's name, an answer, and the words around them. */
-export const lineBytesMax = 2_048;
+export const LINE_BYTES_MAX = 2_048;
 /** A reader's name is at most 128 bytes (pcsclite.h, `MAX_READERNAME`), an error of the library a sentence. */
-const textCharsMax = 512;
+const TEXT_CHARS_MAX = 512;
 /** A short APDU's answer: 256 bytes and two of status (ISO/IEC 7816-4, 5.1). */
-export const answerBytesMax = 258;
+export const ANSWER_BYTES_MAX = 258;
 
 /** How far a presentation got that led to no answer. `unseen`: it was over before the process had heard of it. */
 const STEPS = ["unseen", "connect", "ask"] as const;
@@ -52,7 +52,7 @@ export function hexOf(bytes: Uint8Array): string {
 
 /** Room in a message for words from elsewhere. */
 export function cutText(text: string): string {
-  return text.slice(0, textCharsMax);
+  return text.slice(0, TEXT_CHARS_MAX);
 }
 
 // ---------------------------------------------------------------- what a message must look like
@@ -63,9 +63,9 @@ type Shapes<Message extends { kind: string }> = {
   [Kind in Message["kind"]]: Shape<Extract<Message, { kind: Kind }>>;
 };
 
-const isText: Check = (value) => typeof value === "string" && value.length <= textCharsMax;
+const isText: Check = (value) => typeof value === "string" && value.length <= TEXT_CHARS_MAX;
 const isHex: Check = (value) =>
-  typeof value === "string" && value.length <= 2 * answerBytesMax && /^(?:[0-9A-F]{2})*$/.test(value);
+  typeof value === "string" && value.length <= 2 * ANSWER_BYTES_MAX && /^(?:[0-9A-F]{2})*$/.test(value);
 const isId: Check = (value) => Number.isSafeInteger(value);
 const isOneOf =
   (values: readonly string[]): Check =>
@@ -114,8 +114,8 @@ export class MessageReader<Message extends { kind: string }> {
     while (this.#refused === null && from < bytes.length) {
       const end = bytes.indexOf(0x0a, from);
       const piece = bytes.subarray(from, end < 0 ? bytes.length : end);
-      if (this.#rest.length + piece.length > lineBytesMax) {
-        this.#refused = `a line of more than ${lineBytesMax} bytes`;
+      if (this.#rest.length + piece.length > LINE_BYTES_MAX) {
+        this.#refused = `a line of more than ${LINE_BYTES_MAX} bytes`;
         break;
       }
       const line = Buffer.concat([this.#rest, piece]);

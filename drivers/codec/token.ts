@@ -17,7 +17,7 @@ export type Token =
   | { kind: "refused"; why: string };
 
 /** Ten bytes are 25 decimal digits, or 20 hex digits with separators and `0x`; the rest is room for zeros. */
-const tokenCharactersMax = 64;
+const TOKEN_CHARACTERS_MAX = 64;
 
 /** Single, double and triple size (ISO/IEC 14443-3, table 7). */
 const WHOLE_BYTES = [4, 7, 10];
@@ -26,7 +26,7 @@ const IDENTITY_BYTES_MIN = 3;
 
 /** The token in `text`, or what is wrong with it, in words that never repeat it. */
 export function readToken(text: string, reads: UidReads): Token {
-  if (text.length > tokenCharactersMax) return refuse(`${text.length} characters are no UID`);
+  if (text.length > TOKEN_CHARACTERS_MAX) return refuse(`${text.length} characters are no UID`);
   const hex = reads !== "uid" && reads.uid === "dec" ? decimalToHex(text, reads.bytes) : bareHex(text);
   if (typeof hex !== "string") return hex;
   const bytes = hex.length / 2;

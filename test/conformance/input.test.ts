@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Debounce, debounceMs } from "../../drivers/debounce.ts";
+import { DEBOUNCE_MS, Debounce } from "../../drivers/debounce.ts";
 import { stampOf } from "../../drivers/stamp.ts";
 import { VirtualInput } from "../../drivers/virtual-input.ts";
 import { inputConformance } from "./input.ts";
@@ -34,12 +34,12 @@ it("a contact that chatters for an hour is told of at most as often as it stands
   const debounce = new Debounce(clock, (active, stamp) => told.push([active, stamp.monotonicMs]));
   for (let move = 0; move < 1_000; move += 1) {
     debounce.take(move % 2 === 0, stampOf(clock));
-    await clock.advance(debounceMs - 1);
+    await clock.advance(DEBOUNCE_MS - 1);
   }
   expect(told).toEqual([]);
   const closedMs = clock.monotonicMs();
   debounce.take(true, stampOf(clock));
-  await clock.advance(debounceMs);
+  await clock.advance(DEBOUNCE_MS);
   expect(told).toEqual([[true, closedMs]]);
   debounce.take(false, stampOf(clock));
   debounce.stop();

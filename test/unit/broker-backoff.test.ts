@@ -2,15 +2,15 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   Backoff,
-  goodAfterMs,
+  GOOD_AFTER_MS,
   type LossCause,
-  pauseMsFirst,
-  pauseMsMax,
-  takenOverPauseMsFirst,
-  takenOverPauseMsMax,
-  takeoverForgottenAfterMs,
-  wordlessLifeMsMax,
-  wordlessLossesMax,
+  PAUSE_MS_FIRST,
+  PAUSE_MS_MAX,
+  TAKEN_OVER_PAUSE_MS_FIRST,
+  TAKEN_OVER_PAUSE_MS_MAX,
+  TAKEOVER_FORGOTTEN_AFTER_MS,
+  WORDLESS_LIFE_MS_MAX,
+  WORDLESS_LOSSES_MAX,
 } from "../../drivers/broker-backoff.ts";
 
 function backoffAt(fraction: number): Backoff {
@@ -31,26 +31,28 @@ describe("the pause before the next connection", () => {
   });
 
   test("is half of it at least", () => {
-    expect(backoffAt(0).afterFailure()).toBe(pauseMsFirst / 2);
+    expect(backoffAt(0).afterFailure()).toBe(PAUSE_MS_FIRST / 2);
   });
 
   test("is short again after a good connection, and grows after short ones", () => {
     const backoff = backoffAt(latest);
     pauses(5, () => backoff.afterFailure());
-    expect(pauses(2, () => backoff.afterLoss("other", goodAfterMs))).toEqual([500, 500]);
+    expect(pauses(2, () => backoff.afterLoss("other", GOOD_AFTER_MS))).toEqual([500, 500]);
     expect(pauses(2, () => backoff.afterLoss("other", 1))).toEqual([1000, 2000]);
   });
 
   test("is long after a takeover, longer after the next, and short again when all was well for long", () => {
     const backoff = backoffAt(latest);
-    const takenOver = () => backoff.afterLoss("taken-over", goodAfterMs);
+    const takenOver = () => backoff.afterLoss("taken-over", GOOD_AFTER_MS);
     expect(pauses(6, takenOver)).toEqual([15_000, 30_000, 60_000, 120_000, 240_000, 300_000]);
-    expect(Math.round(backoff.afterLoss("taken-over", takeoverForgottenAfterMs))).toBe(takenOverPauseMsFirst);
+    expect(Math.round(backoff.afterLoss("taken-over", TAKEOVER_FORGOTTEN_AFTER_MS))).toBe(
+      TAKEN_OVER_PAUSE_MS_FIRST,
+    );
   });
 
   test("takes five short connections in a row that end without a word for a takeover", () => {
     const backoff = backoffAt(latest);
-    const wordless = () => backoff.afterLoss("wordless", goodAfterMs);
+    const wordless = () => backoff.afterLoss("wordless", GOOD_AFTER_MS);
     expect(pauses(4, wordless)).toEqual([500, 500, 500, 500]);
     expect(backoff.suspectsTakeover).toBe(false);
     expect(pauses(4, wordless)).toEqual([15_000, 30_000, 60_000, 60_000]);
@@ -60,11 +62,11 @@ describe("the pause before the next connection", () => {
   test.each<[string, (backoff: Backoff) => number]>([
     ["a refused connection", (backoff) => backoff.afterFailure()],
     ["a loss with another cause", (backoff) => backoff.afterLoss("other", 1)],
-    ["a longer connection", (backoff) => backoff.afterLoss("wordless", wordlessLifeMsMax)],
+    ["a longer connection", (backoff) => backoff.afterLoss("wordless", WORDLESS_LIFE_MS_MAX)],
   ])("%s between them speaks against it", (_, between) => {
     const backoff = backoffAt(latest);
     for (let round = 0; round < 10; round++) {
-      for (let count = 1; count < wordlessLossesMax; count++) backoff.afterLoss("wordless", 1);
+      for (let count = 1; count < WORDLESS_LOSSES_MAX; count++) backoff.afterLoss("wordless", 1);
       between(backoff);
       expect(backoff.suspectsTakeover).toBe(false);
     }
@@ -73,7 +75,7 @@ describe("the pause before the next connection", () => {
   test("is never longer than its caps, nor nothing", () => {
     const step = fc.tuple(
       fc.constantFrom<LossCause | "failure">("taken-over", "wordless", "other", "failure"),
-      fc.nat(2 * takeoverForgottenAfterMs),
+      fc.nat(2 * TAKEOVER_FORGOTTEN_AFTER_MS),
     );
     fc.assert(
       fc.property(
@@ -83,8 +85,8 @@ describe("the pause before the next connection", () => {
           const backoff = backoffAt(fraction);
           for (const [cause, livedMs] of steps) {
             const pauseMs = cause === "failure" ? backoff.afterFailure() : backoff.afterLoss(cause, livedMs);
-            const maxMs = cause === "failure" || cause === "other" ? pauseMsMax : takenOverPauseMsMax;
-            expect(pauseMs).toBeGreaterThanOrEqual(pauseMsFirst / 2);
+            const maxMs = cause === "failure" || cause === "other" ? PAUSE_MS_MAX : TAKEN_OVER_PAUSE_MS_MAX;
+            expect(pauseMs).toBeGreaterThanOrEqual(PAUSE_MS_FIRST / 2);
             expect(pauseMs).toBeLessThanOrEqual(maxMs);
           }
         },

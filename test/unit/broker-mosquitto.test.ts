@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { takenOverPauseMsFirst, wordlessLossesMax } from "../../drivers/broker-backoff.ts";
+import { TAKEN_OVER_PAUSE_MS_FIRST, WORDLESS_LOSSES_MAX } from "../../drivers/broker-backoff.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "../../drivers/broker-embedded.ts";
 import { type Mosquitto, startMosquitto, startSubscriber } from "../peers/mosquitto.ts";
 import { startTcpProxy } from "../peers/tcp-proxy.ts";
@@ -109,10 +109,10 @@ describe("with mosquitto", () => {
       client({ urls: [mosquitto.url] }),
     ];
     const atRest = () =>
-      [first, second].find(({ clock }) => clock.delaysMs.includes(takenOverPauseMsFirst * 0.75));
+      [first, second].find(({ clock }) => clock.delaysMs.includes(TAKEN_OVER_PAUSE_MS_FIRST * 0.75));
     await until(() => atRest() !== undefined, "one keeps away");
     expect(atRest()?.downs.at(-1)).toMatch(/does another client use the same client id\?$/);
-    expect(first.downs.length + second.downs.length).toBeLessThanOrEqual(2 * wordlessLossesMax);
+    expect(first.downs.length + second.downs.length).toBeLessThanOrEqual(2 * WORDLESS_LOSSES_MAX);
   });
 
   test("killed with messages under way, all of them are answered, and it comes up again", async () => {

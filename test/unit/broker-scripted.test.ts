@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import { fiveAgainMs } from "../../drivers/broker.ts";
-import { takenOverPauseMsFirst, wordlessLossesMax } from "../../drivers/broker-backoff.ts";
-import { packetBytesMax, receivedBytesMax } from "../../drivers/broker-guard.ts";
-import { keepaliveSeconds, receivedAtOnceMax } from "../../drivers/broker-session.ts";
+import { FIVE_AGAIN_MS } from "../../drivers/broker.ts";
+import { TAKEN_OVER_PAUSE_MS_FIRST, WORDLESS_LOSSES_MAX } from "../../drivers/broker-backoff.ts";
+import { PACKET_BYTES_MAX, RECEIVED_BYTES_MAX } from "../../drivers/broker-guard.ts";
+import { KEEPALIVE_SECONDS, RECEIVED_AT_ONCE_MAX } from "../../drivers/broker-session.ts";
 import {
   CONNACK_4,
   CONNACK_5,
@@ -63,7 +63,7 @@ describe("the version of MQTT", () => {
       expect(client.sessions[0]).toMatchObject({ protocol: "3.1.1", receiveMaximum: 100 });
       server.links.at(-1)?.socket.destroy();
       await client.up(2);
-      client.clock.skippedMs += fiveAgainMs;
+      client.clock.skippedMs += FIVE_AGAIN_MS;
       server.links.at(-1)?.socket.destroy();
       await client.up(3);
       expect(server.links.map(({ level }) => level)).toEqual([5, 4, 4, 5, 4]);
@@ -184,7 +184,7 @@ describe("a connection that goes wrong", () => {
     await client.down();
     expect(client.downs).toEqual(["the broker no longer answers"]);
     expect(server.links[0]?.packetTypes().at(-1)).toBe(0xc0);
-    expect(Math.max(...client.clock.delaysMs)).toBeLessThanOrEqual(keepaliveSeconds * 1000);
+    expect(Math.max(...client.clock.delaysMs)).toBeLessThanOrEqual(KEEPALIVE_SECONDS * 1000);
   });
 
   test("being taken over keeps away for long", async () => {
@@ -194,16 +194,16 @@ describe("a connection that goes wrong", () => {
     expect(client.downs).toEqual([
       "the broker ended the connection: session taken over: another client uses the same client id",
     ]);
-    await until(() => client.clock.delaysMs.includes(takenOverPauseMsFirst * 0.75), "the long pause");
+    await until(() => client.clock.delaysMs.includes(TAKEN_OVER_PAUSE_MS_FIRST * 0.75), "the long pause");
   });
 
   test("so do short connections in a row that the broker ends without a word", async () => {
     server = await startScriptedBroker(({ socket }) => void socket.end(Uint8Array.from(CONNACK_5)));
     client = watch({ urls: [server.url] }, new HurriedClock(10));
-    await until(() => client.clock.delaysMs.includes(takenOverPauseMsFirst * 0.75), "the long pause");
+    await until(() => client.clock.delaysMs.includes(TAKEN_OVER_PAUSE_MS_FIRST * 0.75), "the long pause");
     const closed = "the broker closed the connection";
     expect(client.downs).toEqual([
-      ...Array(wordlessLossesMax - 1).fill(closed),
+      ...Array(WORDLESS_LOSSES_MAX - 1).fill(closed),
       `${closed}: does another client use the same client id?`,
     ]);
   });
@@ -212,11 +212,11 @@ describe("a connection that goes wrong", () => {
     server = await startScriptedBroker(({ level, socket }) => {
       if (level === 5) return socket.destroy();
       socket.write(Uint8Array.from(CONNACK_4));
-      for (const bytes of [receivedBytesMax + 1, receivedBytesMax]) socket.write(publishTo4(bytes));
+      for (const bytes of [RECEIVED_BYTES_MAX + 1, RECEIVED_BYTES_MAX]) socket.write(publishTo4(bytes));
     });
     client = watch({ urls: [server.url] });
     await until(() => client.received.length > 0, "the second is heard");
-    expect(client.received.map(({ payload }) => payload.length)).toEqual([receivedBytesMax]);
+    expect(client.received.map(({ payload }) => payload.length)).toEqual([RECEIVED_BYTES_MAX]);
     expect(client.warnings).toEqual(["a message is dropped: it is too long"]);
     expect(client.downs).toEqual([]);
   });
@@ -225,7 +225,7 @@ describe("a connection that goes wrong", () => {
     server = await startScriptedBroker(({ level, socket }) => {
       if (level === 5) return socket.destroy();
       socket.write(Uint8Array.from(CONNACK_4));
-      socket.write(publishTo4(packetBytesMax * 4).subarray(0, packetBytesMax * 2));
+      socket.write(publishTo4(PACKET_BYTES_MAX * 4).subarray(0, PACKET_BYTES_MAX * 2));
     });
     client = watch({ urls: [server.url] });
     await client.down();
@@ -238,16 +238,16 @@ describe("a connection that goes wrong", () => {
       if (level === 5) return socket.destroy();
       socket.write(Uint8Array.from(CONNACK_4));
       connections += 1;
-      const count = connections === 1 ? 20 * receivedAtOnceMax : receivedAtOnceMax;
+      const count = connections === 1 ? 20 * RECEIVED_AT_ONCE_MAX : RECEIVED_AT_ONCE_MAX;
       socket.write(Buffer.concat(Array(count).fill(publishTo4(2))));
     });
     client = watch({ urls: [server.url] });
     await client.down();
     const flood = client.received.length;
-    expect(flood).toBeGreaterThanOrEqual(receivedAtOnceMax);
-    expect(flood).toBeLessThan(19 * receivedAtOnceMax);
+    expect(flood).toBeGreaterThanOrEqual(RECEIVED_AT_ONCE_MAX);
+    expect(flood).toBeLessThan(19 * RECEIVED_AT_ONCE_MAX);
     expect(client.downs).toEqual(["more than 100 messages a second came to what this gateway listens to"]);
-    await until(() => client.received.length === flood + receivedAtOnceMax, "all are heard");
+    await until(() => client.received.length === flood + RECEIVED_AT_ONCE_MAX, "all are heard");
     expect(client.downs).toHaveLength(1);
   });
 

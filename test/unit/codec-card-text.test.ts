@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cardTextCharactersMax, decodeText, readCardNumber } from "../../drivers/codec/card-text.ts";
+import { CARD_TEXT_CHARACTERS_MAX, decodeText, readCardNumber } from "../../drivers/codec/card-text.ts";
 
 const read = (text: string) => readCardNumber(text, ["BB"]);
 const why = (text: string) => {
@@ -90,8 +90,8 @@ describe("text is refused", () => {
   });
 
   it("when it is longer than any card number", () => {
-    expect(why(" ".repeat(cardTextCharactersMax))).toBe("there is no card number in it");
-    expect(why(" ".repeat(cardTextCharactersMax + 1))).toBe("129 characters are no card number");
+    expect(why(" ".repeat(CARD_TEXT_CHARACTERS_MAX))).toBe("there is no card number in it");
+    expect(why(" ".repeat(CARD_TEXT_CHARACTERS_MAX + 1))).toBe("129 characters are no card number");
   });
 
   it("in words that never repeat a token", () => {

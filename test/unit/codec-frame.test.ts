@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Frame, Framer, frameBytesMax, overlongBytesMax } from "../../drivers/codec/frame.ts";
+import { FRAME_BYTES_MAX, type Frame, Framer, OVERLONG_BYTES_MAX } from "../../drivers/codec/frame.ts";
 
 const text = (frame: Frame) =>
   frame.kind === "frame" ? Buffer.from(frame.bytes).toString("latin1") : `${frame.kind} ${frame.countBytes}`;
@@ -60,9 +60,9 @@ describe("a frame that does not end well", () => {
   });
 
   it("may be as long as the bound and not a byte longer", () => {
-    expect(frames(`${"x".repeat(frameBytesMax)}\r`)).toEqual(["x".repeat(frameBytesMax)]);
-    expect(frames(`${"x".repeat(frameBytesMax + 1)}\rgood\r`)).toEqual([
-      `overlong ${frameBytesMax + 1}`,
+    expect(frames(`${"x".repeat(FRAME_BYTES_MAX)}\r`)).toEqual(["x".repeat(FRAME_BYTES_MAX)]);
+    expect(frames(`${"x".repeat(FRAME_BYTES_MAX + 1)}\rgood\r`)).toEqual([
+      `overlong ${FRAME_BYTES_MAX + 1}`,
       "good",
     ]);
   });
@@ -75,7 +75,7 @@ describe("a frame that does not end well", () => {
   it("is told of in pieces when it never ends, and no byte is kept", () => {
     const told = frames(Buffer.alloc(1 << 20, "x"), "yz\rgood\r");
     expect(told).toEqual([
-      ...Array((1 << 20) / overlongBytesMax).fill(`overlong ${overlongBytesMax}`),
+      ...Array((1 << 20) / OVERLONG_BYTES_MAX).fill(`overlong ${OVERLONG_BYTES_MAX}`),
       "overlong 2",
       "good",
     ]);
@@ -116,7 +116,7 @@ describe("any bytes", () => {
         for (const frame of new Framer().push(whole)) {
           if (frame.kind === "frame") {
             expect(frame.bytes.length).toBeGreaterThan(0);
-            expect(frame.bytes.length).toBeLessThanOrEqual(frameBytesMax);
+            expect(frame.bytes.length).toBeLessThanOrEqual(FRAME_BYTES_MAX);
           }
         }
       }),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fieldBitsMax, type HidReportLayout, readReport } from "../../drivers/codec/hid-report.ts";
+import { FIELD_BITS_MAX, type HidReportLayout, readReport } from "../../drivers/codec/hid-report.ts";
 
 const LAYOUT: HidReportLayout = {
   offsetBits: 0,
@@ -73,7 +73,7 @@ describe("a field of a report", () => {
       "as more than can be",
       "ff",
       byByte(0, { lengthUnit: "bytes" }),
-      `it announces 2040 bits, at most ${fieldBitsMax} were expected`,
+      `it announces 2040 bits, at most ${FIELD_BITS_MAX} were expected`,
     ],
   ] as [string, string, HidReportLayout, string][])("has its length said %s", (_, hex, layout, expected) => {
     const field = readReport(Buffer.from(hex, "hex"), layout);
@@ -89,7 +89,7 @@ const layouts: fc.Arbitrary<HidReportLayout> = fc
   .record({
     reportId: fc.option(fc.nat(2), { nil: undefined }),
     offsetBits: fc.nat(80),
-    lengthBits: fc.option(fc.integer({ min: 1, max: fieldBitsMax }), { nil: undefined }),
+    lengthBits: fc.option(fc.integer({ min: 1, max: FIELD_BITS_MAX }), { nil: undefined }),
     lengthByte: fc.nat(70),
     lengthUnit: fc.constantFrom<"bits" | "bytes">("bits", "bytes"),
     order: fc.constantFrom<"msb" | "lsb">("msb", "lsb"),
@@ -112,7 +112,7 @@ it("any report gives a value or a refusal, and the value is what stands there", 
     fc.property(fc.uint8Array({ maxLength: 80 }), layouts, (report, layout) => {
       const field = readReport(report, layout);
       if (field.kind === "refused") expect(field.why).toMatch(/^\S+ \S+/);
-      if (field.kind === "text") expect(field.characters.length).toBeLessThanOrEqual(fieldBitsMax / 8);
+      if (field.kind === "text") expect(field.characters.length).toBeLessThanOrEqual(FIELD_BITS_MAX / 8);
       if (field.kind !== "bits") return;
       const { countBits, bytes } = field.bits;
       expect(bytes).toHaveLength(Math.ceil(countBits / 8));

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   Keyboard,
-  overlongKeysMax,
+  OVERLONG_KEYS_MAX,
   type Terminator,
-  typedCharactersMax,
+  TYPED_CHARACTERS_MAX,
 } from "../../drivers/codec/keyboard.ts";
 import type { KeyboardLayout } from "../../drivers/codec/keyboard-layouts.ts";
 import { keyReport, NO_KEYS, typed } from "../peers/wedge.ts";
@@ -160,17 +160,17 @@ describe("a reading ends", () => {
   });
 
   it("and may be as long as the bound and not a key longer", () => {
-    const longest = "1".repeat(typedCharactersMax);
+    const longest = "1".repeat(TYPED_CHARACTERS_MAX);
     expect(read(typed(`${longest}\n${longest}2\n3\n`))).toEqual([
       longest,
-      { kind: "overlong", countKeys: typedCharactersMax + 1 },
+      { kind: "overlong", countKeys: TYPED_CHARACTERS_MAX + 1 },
       "3",
     ]);
   });
 
   it("and is told of in pieces when it never ends", () => {
-    const told = read([...typed("1".repeat(2 * overlongKeysMax + 3)), ...typed("\n42\n")]);
-    const piece = { kind: "overlong", countKeys: overlongKeysMax };
+    const told = read([...typed("1".repeat(2 * OVERLONG_KEYS_MAX + 3)), ...typed("\n42\n")]);
+    const piece = { kind: "overlong", countKeys: OVERLONG_KEYS_MAX };
     expect(told).toEqual([piece, piece, { kind: "overlong", countKeys: 3 }, "42"]);
   });
 });
@@ -191,7 +191,7 @@ it("any reports give readings that are bounded, and the next good one is read", 
         for (const one of reports.flatMap((bytes) => keyboard.push(bytes))) {
           if (one.kind === "text") {
             expect(one.text).not.toBe("");
-            expect(one.text.length).toBeLessThanOrEqual(typedCharactersMax);
+            expect(one.text.length).toBeLessThanOrEqual(TYPED_CHARACTERS_MAX);
           }
         }
         keyboard.push(NO_KEYS);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type ReadSecretFile, readSecret, secretBytesMax } from "../../config/secrets.ts";
+import { type ReadSecretFile, readSecret, SECRET_BYTES_MAX } from "../../config/secrets.ts";
 
 function file(content: string | Uint8Array, mode = 0o600): ReadSecretFile {
   return async () => ({ content: typeof content === "string" ? Buffer.from(content) : content, mode });
@@ -28,7 +28,7 @@ describe("a secret in a file", () => {
     ["is empty", file("\n"), "/k is empty"],
     ["holds two lines", file("a\nb\n"), "/k holds more than one line"],
     ["is not text", file(Uint8Array.of(0xff)), "/k is not UTF-8 text"],
-    ["is another file", file("a".repeat(secretBytesMax + 1)), "/k is longer than 4096 bytes"],
+    ["is another file", file("a".repeat(SECRET_BYTES_MAX + 1)), "/k is longer than 4096 bytes"],
     ["cannot be read", () => Promise.reject(new Error("EACCES")), "/k cannot be read: EACCES"],
   ])("that %s is refused", async (_what, readFile, why) => {
     expect(await readSecret({ file: "/k" }, {}, readFile)).toEqual({ kind: "refused", why });

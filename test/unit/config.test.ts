@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import type { Drivers } from "../../config/device-checks.ts";
 import { type Fault, formatFault } from "../../config/faults.ts";
-import { fileBytesMax, loadConfiguration, parseConfiguration } from "../../config/load.ts";
+import { FILE_BYTES_MAX, loadConfiguration, parseConfiguration } from "../../config/load.ts";
 import type { Configuration } from "../../config/schema.ts";
 
 const FIXTURES = "test/fixtures/config";
@@ -458,7 +458,7 @@ describe("a file", () => {
       "cannot be read: EACCES",
     ],
     ["is not UTF-8", async () => Uint8Array.of(0xff, 0xfe), "cannot be read: it is not UTF-8"],
-    ["is too large", async () => new Uint8Array(fileBytesMax + 1), "it is larger than 1048576 bytes"],
+    ["is too large", async () => new Uint8Array(FILE_BYTES_MAX + 1), "it is larger than 1048576 bytes"],
   ])("that %s is a fault", async (_why, read, said) => {
     const result = await loadConfiguration("a.yaml", read, DRIVERS);
     expect(result.kind === "faults" ? lines(result.faults, "a.yaml") : "").toContain(said);

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   encodeFrame,
+  FRAME_BYTES_MAX,
   type Frame,
-  frameBytesMax,
   OsdpFramer,
   type ReceivedFrame,
   SECURITY,
@@ -375,7 +375,7 @@ describe("hostile bytes", () => {
   });
 
   it("takes the longest frame there is, and none that claims more", () => {
-    const data = new Uint8Array(frameBytesMax - 8).fill(0x53);
+    const data = new Uint8Array(FRAME_BYTES_MAX - 8).fill(0x53);
     const longest: Frame = {
       address: 1,
       reply: true,
@@ -386,7 +386,7 @@ describe("hostile bytes", () => {
       data,
     };
     expect(frames(encodeFrame(longest)).map(bare)).toEqual([longest]);
-    const more = encodeFrame({ ...longest, data: new Uint8Array(frameBytesMax - 7) });
+    const more = encodeFrame({ ...longest, data: new Uint8Array(FRAME_BYTES_MAX - 7) });
     expect(frames(more, good).map(({ code }) => code)).toEqual([0x61]);
   });
 

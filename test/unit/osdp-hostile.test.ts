@@ -6,7 +6,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { OsdpBus } from "../../drivers/bus-osdp.ts";
 import { OsdpReader } from "../../drivers/bus-osdp-reader.ts";
-import { encodeFrame, frameBytesMax, OsdpFramer, type ReceivedFrame } from "../../drivers/codec/osdp.ts";
+import { encodeFrame, FRAME_BYTES_MAX, OsdpFramer, type ReceivedFrame } from "../../drivers/codec/osdp.ts";
 import { encodeReply, REPLIES, type Reply } from "../../drivers/codec/osdp-messages.ts";
 import { makeSite, type OsdpSite } from "../conformance/osdp-site.ts";
 import { simulatedWorld } from "../conformance/world.ts";
@@ -65,10 +65,10 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   "that it has no secure channel": (reply) => nak(reply, 5),
   "that it received nothing sound": (reply) => nak(reply, 1),
   "that it is busy": (reply) => inClear({ ...reply, sequence: 0 }, { name: "busy" }),
-  noise: () => random.bytes(frameBytesMax),
-  "starts of frames": () => new Uint8Array(frameBytesMax).fill(0x53),
+  noise: () => random.bytes(FRAME_BYTES_MAX),
+  "starts of frames": () => new Uint8Array(FRAME_BYTES_MAX).fill(0x53),
   "a frame that has no end": ({ address }) =>
-    Uint8Array.of(0x53, 0x80 | address, frameBytesMax & 0xff, frameBytesMax >> 8, 4, 0x40),
+    Uint8Array.of(0x53, 0x80 | address, FRAME_BYTES_MAX & 0xff, FRAME_BYTES_MAX >> 8, 4, 0x40),
   nothing: () => new Uint8Array(),
 };
 

@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { GET_UID, readAnswer, readFailure } from "../../drivers/codec/pcsc-answer.ts";
 import { feedbackOf } from "../../drivers/codec/pcsc-feedback.ts";
 import {
-  answerBytesMax,
+  ANSWER_BYTES_MAX,
   encodeMessage,
   type FromPcsc,
   fromPcscReader,
   hexOf,
-  lineBytesMax,
+  LINE_BYTES_MAX,
   toPcscReader,
 } from "../../drivers/codec/pcsc-messages.ts";
 import { findReader } from "../../drivers/codec/pcsc-names.ts";
@@ -42,7 +42,7 @@ describe("a card's answer", () => {
 
   it("is a value or a refusal without the token, whatever it is", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: answerBytesMax }), (answer) => {
+      fc.property(fc.uint8Array({ maxLength: ANSWER_BYTES_MAX }), (answer) => {
         const reading = readAnswer(answer, "");
         if (reading.kind === "credential") expect(reading.credential.kind).toBe("token");
         else if (answer.length > 6) expect(reading.step).not.toContain(hexOf(answer.subarray(0, -2)));
@@ -69,7 +69,7 @@ describe("a card's answer", () => {
 
 describe("the messages of the PC/SC process", () => {
   const text = fc.string({ maxLength: 60, unit: "grapheme" });
-  const hex = fc.uint8Array({ maxLength: answerBytesMax }).map(hexOf);
+  const hex = fc.uint8Array({ maxLength: ANSWER_BYTES_MAX }).map(hexOf);
   const message: fc.Arbitrary<FromPcsc> = fc.oneof(
     fc.record({ kind: fc.constantFrom("beat" as const, "ready" as const) }),
     fc.record({ kind: fc.constantFrom("reader" as const, "gone" as const, "left" as const), reader: text }),
@@ -133,19 +133,19 @@ describe("the messages of the PC/SC process", () => {
     '{"kind":"reader","reader":7}',
     '{"kind":"answer","reader":"a","bytes":"0x"}',
     '{"kind":"answer","reader":"a","bytes":"abc"}',
-    `{"kind":"answer","reader":"a","bytes":"${"00".repeat(answerBytesMax + 1)}"}`,
+    `{"kind":"answer","reader":"a","bytes":"${"00".repeat(ANSWER_BYTES_MAX + 1)}"}`,
     '{"kind":"failed","reader":"a","step":"made-up","why":""}',
     '{"kind":"done","reader":"a","id":0.5,"bytes":"","why":""}',
     '{"kind":"done","reader":"a","id":1,"bytes":""}',
     `{"kind":"fault","why":"${"x".repeat(600)}"}`,
-    "x".repeat(lineBytesMax + 1),
+    "x".repeat(LINE_BYTES_MAX + 1),
   ])("refuses %s", (line) => {
     expect(fromPcscReader().take(Buffer.from(`${line}\n`)).refused).not.toBeNull();
   });
 
   it("hold a bound amount of a line that does not end", () => {
     const reader = fromPcscReader();
-    expect(reader.take(Buffer.alloc(lineBytesMax, 0x20)).refused).toBeNull();
+    expect(reader.take(Buffer.alloc(LINE_BYTES_MAX, 0x20)).refused).toBeNull();
     expect(reader.take(Buffer.from(" ")).refused).toBe("a line of more than 2048 bytes");
   });
 

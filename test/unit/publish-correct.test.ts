@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { packNumber, STATUSES } from "../../sync/card.ts";
-import { type Correction, correctionsMax, forgottenBetween } from "../../sync/feed-corrections.ts";
+import { CORRECTIONS_MAX, type Correction, forgottenBetween } from "../../sync/feed-corrections.ts";
 import { type CorrectOutcome, correctCard } from "../../sync/publish-correct.ts";
 import type { CardChange } from "../../sync/publish-set.ts";
 import { linesOf, manyCards, numberOf, tampered, verified, Workshop } from "./feed-workshop.ts";
@@ -86,7 +86,7 @@ describe("a correction", () => {
     await workshop.publish(withEnd);
     await correct(numberOf(3), { status: "active" });
     const field = "x-grindvakt-corrections";
-    const many = Array.from({ length: correctionsMax }, (_, index) => ({
+    const many = Array.from({ length: CORRECTIONS_MAX }, (_, index) => ({
       number: numberOf(index),
       from: "superseded",
       revision: index + 1,
@@ -101,7 +101,7 @@ describe("a correction", () => {
     await workshop.set(numberOf(5), "terminated");
     await correct(numberOf(5), { status: "active" });
     const { corrections } = await verified(workshop.client());
-    expect(corrections).toHaveLength(correctionsMax);
+    expect(corrections).toHaveLength(CORRECTIONS_MAX);
     expect(corrections!.at(-1)).toEqual({ number: numberOf(5), from: "terminated", revision: 4 });
     expect(corrections![0]).toEqual(many[1]);
   });
@@ -139,7 +139,7 @@ describe("a gateway", () => {
     ["no revision", [{ number: "BB-2401-000001", from: "terminated", revision: 0 }]],
     [
       "too many",
-      Array(correctionsMax + 1).fill({ number: "BB-2401-000001", from: "terminated", revision: 1 }),
+      Array(CORRECTIONS_MAX + 1).fill({ number: "BB-2401-000001", from: "terminated", revision: 1 }),
     ],
   ])("refuses a root whose corrections are none: %s", async (_, corrections) => {
     await workshop.write("2.root.json", await workshop.read("1.root.json"));
