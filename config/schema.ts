@@ -27,7 +27,7 @@ import {
 } from "./words.ts";
 
 /** Every number a site may choose, with its bounds. */
-export const LIMITS = {
+const LIMITS = {
   /** Shorter pulses move no coil; longer ones hold a gate open. */
   pulseMs: { minimum: 50, maximum: 10_000 },
   /** Slower than a day is no sync. */

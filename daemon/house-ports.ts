@@ -3,6 +3,7 @@ import type { Broker, FeedSource, Message, Random } from "../drivers/ports.ts";
 import type { BuildIndex } from "../sync/build.ts";
 import type { Cut } from "../sync/index-cuts.ts";
 import type { CommandName } from "./broker/command-schema.ts";
+import type { ListRules } from "./gate/decide.ts";
 import type { DevicePorts } from "./gate/devices.ts";
 import type { AccessPointSettings, TapView } from "./gate/gateway.ts";
 import type { CommandPorts } from "./remote/command-rooms.ts";
@@ -36,9 +37,7 @@ export interface HouseSettings {
     refreshSeconds: number;
     lateAfterMinutes: number;
     staleAfterHours: number;
-    whenStale: "grant-listed" | "deny";
-    admit: "listed" | "site-allowed";
-  };
+  } & ListRules;
   journal: { keepDays: number; maxBytes: number };
 }
 

@@ -1,7 +1,4 @@
-/** What went wrong, fit to be shown. */
-export function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
+export { wordsOf } from "../sync/words.ts";
 
 /** Of a file that is somebody else's: what to do. */
 export function closedTo(path: string): string {

@@ -7,7 +7,7 @@ import type { Stamp } from "./driver.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
 
 /** The reply begins within this, counted from the last byte of the command (5.7). */
-export const REPLY_MS_MAX = 200;
+const REPLY_MS_MAX = 200;
 /** Waited for in this many steps: after a stall of the loop, bytes that have come in meanwhile are read first. */
 const REPLY_STEPS = 2;
 /** A reply that has begun by then may come to its end, if it is no longer than this. */

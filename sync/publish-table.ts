@@ -4,7 +4,7 @@
  */
 import { packNumber, STATUSES, unpackNumber } from "./card.ts";
 import type { CardRow, CsvFault } from "./publish-csv.ts";
-import { REMOVED, type Row, TOKENS_PER_CARD_MAX, UID_BYTES_MAX } from "./rows.ts";
+import { emptyRow, REMOVED, type Row, UID_BYTES_MAX } from "./rows.ts";
 
 /** Cards to start with; columns double from there. */
 const CARDS_AT_FIRST = 1_024;
@@ -267,18 +267,6 @@ function sortedOrder(packed: Float64Array, count: number): Uint32Array {
     [from, to] = [to, from];
   }
   return from;
-}
-
-function emptyRow(): Row {
-  return {
-    row: 0,
-    packed: 0,
-    status: 0,
-    day: -1,
-    tokenCount: 0,
-    tokenSizes: new Uint8Array(TOKENS_PER_CARD_MAX),
-    tokenBytes: new Uint8Array(TOKENS_PER_CARD_MAX * UID_BYTES_MAX),
-  };
 }
 
 function grown<Column extends { length: number; set(from: Column): void }>(

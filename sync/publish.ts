@@ -21,7 +21,7 @@ import { readOverlay, readState } from "./publish-state.ts";
 import { CardTable } from "./publish-table.ts";
 
 /** Enough to see what is wrong with a CSV; reading ends there. */
-export const FAULTS_MAX = 100;
+const FAULTS_MAX = 100;
 
 /**
  * `published`: written. `unchanged`: the list says what the feed says; only expiry was renewed. `refused`: `why` says

@@ -33,6 +33,19 @@ export interface Row {
   tokenBytes: Uint8Array;
 }
 
+/** To be filled in, again and again. */
+export function emptyRow(): Row {
+  return {
+    row: 0,
+    packed: 0,
+    status: 0,
+    day: -1,
+    tokenCount: 0,
+    tokenSizes: new Uint8Array(TOKENS_PER_CARD_MAX),
+    tokenBytes: new Uint8Array(TOKENS_PER_CARD_MAX * UID_BYTES_MAX),
+  };
+}
+
 /** Why a target is refused. Says no card number: it is logged and reported. */
 export interface RowFault {
   row: number;
@@ -68,15 +81,7 @@ const RANDOM_UID_FAULT =
 export class RowParser {
   readonly #take: TakeRow;
   readonly #statusCount: number;
-  readonly #row: Row = {
-    row: 0,
-    packed: 0,
-    status: 0,
-    day: -1,
-    tokenCount: 0,
-    tokenSizes: new Uint8Array(TOKENS_PER_CARD_MAX),
-    tokenBytes: new Uint8Array(TOKENS_PER_CARD_MAX * UID_BYTES_MAX),
-  };
+  readonly #row = emptyRow();
   /** The beginning of a line whose end has not come yet. */
   readonly #held = new Uint8Array(LINE_BYTES_MAX);
   #heldBytes = 0;

@@ -4,7 +4,7 @@
 import type { Reading } from "../../drivers/driver.ts";
 import type { RevisionSpan } from "../../sync/card.ts";
 import type { ListAge, ListInForce } from "../../sync/sync.ts";
-import { decide } from "../gate/decide.ts";
+import { decide, type ListRules } from "../gate/decide.ts";
 import { type Reason, TEXTS } from "../gate/reasons.ts";
 import { type ListStatus, listStatus } from "../report/status.ts";
 import type { SiteRules, SiteStanding } from "../site/site-desk.ts";
@@ -28,14 +28,12 @@ export interface LookupAnswer {
   site?: SiteStanding;
 }
 
-export interface LookupCircumstances {
+export interface LookupCircumstances extends ListRules {
   list: ListInForce | null;
   age: ListAge;
   site: SiteRules & { standing(card: string): SiteStanding };
   siteTime: SiteTime;
   nowMs: number;
-  admit: "listed" | "site-allowed";
-  whenStale: "grant-listed" | "deny";
 }
 
 /** Where one asks what the list says. */

@@ -3,7 +3,7 @@
  */
 
 /** In the order in which a site is walked through. */
-export const GROUPS = [
+const GROUPS = [
   "configuration",
   "gateway",
   "permissions",

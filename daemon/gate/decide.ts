@@ -3,15 +3,19 @@
  */
 import type { Reading } from "../../drivers/driver.ts";
 import type { Card, CardIndex, Freshness } from "../../sync/card.ts";
-import type { Whereabouts } from "../presence/presence.ts";
+import type { Direction, Whereabouts } from "../presence/presence.ts";
 import { isOpen, type OpeningHours } from "../site/opening-hours.ts";
 import type { SiteRules } from "../site/site-desk.ts";
 import type { Reason } from "./reasons.ts";
 
-export interface DecisionRules {
-  direction: "entry" | "exit";
+/** What the site makes of the list, at every access point alike. */
+export interface ListRules {
   admit: "listed" | "site-allowed";
   whenStale: "grant-listed" | "deny";
+}
+
+export interface DecisionRules extends ListRules {
+  direction: Direction;
   hours: OpeningHours;
   passback: "off" | "report" | "deny";
 }

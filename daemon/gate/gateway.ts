@@ -24,7 +24,7 @@ import { parseOpeningHours } from "../site/opening-hours.ts";
 import type { SiteRules } from "../site/site-desk.ts";
 import { createSiteTime, type SiteTime } from "../site/site-time.ts";
 import type { InputState, InputUse } from "./contacts.ts";
-import { type Decision, type DecisionRules, decide } from "./decide.ts";
+import { type Decision, type DecisionRules, decide, type ListRules } from "./decide.ts";
 import { Intake } from "./intake.ts";
 import type { ReaderState } from "./reader-state.ts";
 import { tapData } from "./tap-event.ts";
@@ -38,11 +38,9 @@ export interface AccessPointSettings extends TurnstileSettings {
   hours: readonly string[];
 }
 
-export interface GatewaySettings {
+export interface GatewaySettings extends ListRules {
   workplaceId: string | null;
   timeZone: string;
-  admit: "listed" | "site-allowed";
-  whenStale: "grant-listed" | "deny";
   accessPoints: readonly AccessPointSettings[];
 }
 

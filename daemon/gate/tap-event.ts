@@ -1,12 +1,13 @@
 /** What an event says of a tap (CONTRACT 7): no token in clear. */
 import type { Reading } from "../../drivers/driver.ts";
 import type { ListAge, ListInForce } from "../../sync/sync.ts";
+import type { Direction } from "../presence/presence.ts";
 import type { Decision } from "./decide.ts";
 
 export interface TapFacts {
   workplaceId: string | null;
   accessPoint: string;
-  direction: "entry" | "exit";
+  direction: Direction;
   reader: string;
   reading: Reading;
   decision: Decision;

@@ -6,7 +6,7 @@ import type { InputEvents, Relay, RelayEvents, Stamp } from "../../drivers/drive
 import type { Clock, Log, Timer } from "../../drivers/ports.ts";
 import type { Settlement } from "../journal/journal.ts";
 import { cut, type Scribe, timeOf } from "../journal/scribe.ts";
-import type { Step } from "../presence/presence.ts";
+import type { Direction, Step } from "../presence/presence.ts";
 import {
   type AccessPointState,
   grant,
@@ -28,7 +28,7 @@ const REQUESTS_MAX_PER_MINUTE = 60;
 
 export interface TurnstileSettings {
   id: string;
-  direction: "entry" | "exit";
+  direction: Direction;
   /** Null where no relay is wired. */
   pulseMs: number | null;
   repeatSeconds: number;

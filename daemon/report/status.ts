@@ -11,6 +11,7 @@ import type { InputState, InputUse } from "../gate/contacts.ts";
 import type { ReaderState } from "../gate/reader-state.ts";
 import type { RelayState } from "../gate/turnstile.ts";
 import type { JournalFill } from "../journal/journal.ts";
+import type { Direction } from "../presence/presence.ts";
 import type { PresenceStatus } from "../presence/presence-desk.ts";
 import type { SiteStatus } from "../site/site-desk.ts";
 
@@ -38,7 +39,7 @@ export interface Status {
   relays: Record<string, RelayState>;
   /** By access point, and what they tell; those that are wired. */
   inputs: Record<string, Partial<Record<InputUse, InputState>>>;
-  accessPoints: readonly { id: string; direction: "entry" | "exit"; readers: readonly string[] }[];
+  accessPoints: readonly { id: string; direction: Direction; readers: readonly string[] }[];
   /** Those that are taken from the broker, and whether it lets them be heard. */
   commands: Partial<Record<CommandName, CommandState>>;
   outbox: OutboxState;

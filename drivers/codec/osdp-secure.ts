@@ -74,7 +74,7 @@ export function isSame(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /** The MAC over `covered`, chained to `before` (D.5.3). */
-export function macOf(keys: SessionKeys, before: Uint8Array, covered: Uint8Array): Uint8Array {
+function macOf(keys: SessionKeys, before: Uint8Array, covered: Uint8Array): Uint8Array {
   const padded = covered.length % BLOCK_BYTES === 0 ? covered : pad(covered);
   const head = padded.subarray(0, padded.length - BLOCK_BYTES);
   const chained = head.length === 0 ? before : crypt(keys.mac1, before, head).subarray(-BLOCK_BYTES);
