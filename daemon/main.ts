@@ -11,32 +11,25 @@ import { createFeedSource } from "../drivers/feed-source.ts";
 import { Heap } from "../drivers/heap.ts";
 import { acquireLock } from "../drivers/lock.ts";
 import type { FeedSource, Files, Log } from "../drivers/ports.ts";
-import { readCard } from "../drivers/reads.ts";
 import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
 import { CUTS, type Cut, placeOfCut } from "../sync/index-cuts.ts";
 import { History } from "./answers/history.ts";
-import { inClear } from "./answers/identify.ts";
 import type { Console } from "./console/console.ts";
 import { TapRing } from "./console/tap-ring.ts";
-import { type ControlMethods, type ControlServer, type ControlStreams, serveControl } from "./control.ts";
 import { bringForward } from "./data-format.ts";
 import { pathsOf } from "./data-paths.ts";
 import type { TapView } from "./gate/gateway.ts";
-import { sightLine } from "./gate/sights.ts";
 import { House } from "./house.ts";
 import type { HousePorts, HouseSettings } from "./house-ports.ts";
 import { claim, ownerOf, strangerWords } from "./journal/journal-owner.ts";
-import { consoleOf, identifierOf } from "./main-console.ts";
+import { consoleOf } from "./main-console.ts";
+import { openControl } from "./main-control.ts";
 import { devicesOf } from "./main-devices.ts";
 import { CannotStart, credentialsOf, tokenKeysOf } from "./main-secrets.ts";
-import { osdpMethods } from "./osdp-desk.ts";
-import { handRequestOf } from "./presence/presence-desk.ts";
 import { Metrics } from "./report/metrics.ts";
 import type { Status } from "./report/status.ts";
 import { buildRoomily } from "./roomy-build.ts";
-import { siteRequestOf } from "./site/site-desk.ts";
-import { inSlices } from "./slices.ts";
 import { makeInside } from "./token-key.ts";
 import { VERSION } from "./version.ts";
 import { wordsOf } from "./words.ts";
@@ -75,7 +68,6 @@ export async function startDaemon(
     await claimJournal(configuration, world);
     const format = await bringForward(world.files, dataDir);
     if (format.kind === "refused") throw new CannotStart(format.why, 1);
-    const doors: { console: Console | null } = { console: null };
     const accessPoints = configuration.accessPoints.map(({ id }) => id);
     const journalDir = pathsOf(dataDir).journal;
     const history = new History(world.clock, () => house.status().outbox.unsent);
@@ -86,12 +78,14 @@ export async function startDaemon(
       measured: (seconds) => history.measured(seconds * 1_000),
     });
     const ring = new TapRing();
+    const eyes: ((tap: TapView) => void)[] = [
+      tapped,
+      (tap) => metrics.tapped(tap),
+      (tap) => ring.add(tap),
+      (tap) => history.tapped(tap),
+    ];
     const ports = await portsOf(configuration, world, (tap) => {
-      tapped(tap);
-      metrics.tapped(tap);
-      ring.add(tap);
-      history.tapped(tap);
-      doors.console?.tapped(tap);
+      for (const eye of eyes) eye(tap);
     });
     const known = {
       machine: await machineUptime(world.files),
@@ -101,34 +95,15 @@ export async function startDaemon(
       ...ports,
       createRelay: (id, events) => ports.createRelay(id, metrics.watchRelay(id, events)),
     });
-    doors.console = await consoleOf(configuration, { house, metrics, history }, world);
+    const console = await consoleOf(configuration, { house, metrics, history }, world);
+    if (console !== null) eyes.push((tap) => console.tapped(tap));
     started.push(() => house.stop());
     await house.start();
     history.start();
     started.push(async () => history.stop());
-    const consoleUrl = await openConsole(doors.console, world.log);
-    started.push(async () => doors.console?.stop());
-    const control = await openControl(
-      pathsOf(dataDir).control,
-      {
-        status: () => house.status(),
-        taps: ({ since }) => ring.since(Number(since) || 0),
-        lookup: ({ card }) => house.lookup(readCard(String(card), configuration.cards.issuers)),
-        refresh: () => house.refresh(),
-        site: (params) => house.changeSiteList(siteRequestOf(params)),
-        presence: ({ olderMs }) =>
-          inSlices(world.clock, house.presence.rollCall(typeof olderMs === "number" ? olderMs : null)),
-        "presence-say": (params) => house.presence.say(handRequestOf(params)),
-        ...osdpMethods({ reader: (id) => house.reader(id), note: (event, data) => house.note(event, data) }),
-      },
-      {
-        trace: ({ reader }, send) =>
-          house.watch(String(reader), (sight, stamp) => send(sightLine(sight, stamp))),
-        identify: ({ reader }, send) =>
-          identifierOf(house, configuration, world.clock, inClear)(String(reader), send),
-      },
-      world.log,
-    );
+    const consoleUrl = await openConsole(console, world.log);
+    started.push(async () => console?.stop());
+    const control = await openControl(configuration, { house, ring }, world);
     started.push(async () => control?.stop());
     return {
       status: () => house.status(),
@@ -248,23 +223,6 @@ async function openConsole(console: Console | null, log: Log): Promise<string | 
     return (await console.start()).url;
   } catch (error) {
     log.error("the console cannot be opened", { why: wordsOf(error) });
-    return null;
-  }
-}
-
-/** Nor must a control socket that cannot: commands then say that the daemon does not answer. */
-async function openControl(
-  path: string,
-  methods: ControlMethods,
-  streams: ControlStreams,
-  log: Log,
-): Promise<ControlServer | null> {
-  try {
-    return await serveControl(path, methods, streams);
-  } catch (error) {
-    log.error("the control socket cannot be opened: commands do not reach this daemon", {
-      why: wordsOf(error),
-    });
     return null;
   }
 }
