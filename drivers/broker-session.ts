@@ -273,7 +273,7 @@ export class Session {
       this.#world.log.warn("a message is dropped: it is too long", {
         topic,
         bytes: payload.length,
-        RECEIVED_BYTES_MAX,
+        receivedBytesMax: RECEIVED_BYTES_MAX,
       });
       return;
     }

@@ -17,7 +17,7 @@ import type {
 import type { Hid } from "./hid.ts";
 import { chooseDevice, type HidMatch } from "./hid-match.ts";
 import type { Clock, Timer } from "./ports.ts";
-import { type Reads, readBits, readCharacters } from "./reads.ts";
+import { type Reads, readBits, readCharacters, unreadable } from "./reads.ts";
 import { stampOf } from "./stamp.ts";
 import { type Device, Supervisor } from "./supervise.ts";
 
@@ -184,10 +184,6 @@ class HidReader implements Reader {
   #tell(reading: Reading, stamp: Stamp): void {
     if (!this.#stopping) this.#events.reading(reading, stamp);
   }
-}
-
-function unreadable(step: string): Reading {
-  return { kind: "misread", reason: "unreadable", step };
 }
 
 /** The keys of one opening as readings, each with the time of its first key. */

@@ -5,7 +5,7 @@ import { decodeText } from "./codec/card-text.ts";
 import { FRAME_BYTES_MAX, type Frame, Framer, findFrameEnd } from "./codec/frame.ts";
 import type { DriverWorld, Observer, Reader, ReaderEvents, ReaderModule, Reading, Stamp } from "./driver.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
-import { readText, type TextReads } from "./reads.ts";
+import { readText, type TextReads, unreadable } from "./reads.ts";
 import { stampOf } from "./stamp.ts";
 import { Supervisor } from "./supervise.ts";
 
@@ -117,10 +117,6 @@ class SerialReader implements Reader {
         return unreadable(`more than ${FRAMES_PER_SECOND_MAX} lines in a second: is this a reader?`);
     }
   }
-}
-
-function unreadable(step: string): Reading {
-  return { kind: "misread", reason: "unreadable", step };
 }
 
 /** `flood`: more came than anybody can have presented, and what follows within the second is not listened to. */

@@ -52,12 +52,17 @@ export function readCard(text: string, issuers: readonly string[]): Reading {
 
 function readingOf(read: WiegandToken): Reading {
   if (read.kind === "refused") return malformed(read.why);
-  if (read.kind === "unreadable") return { kind: "misread", reason: "unreadable", step: read.why };
+  if (read.kind === "unreadable") return unreadable(read.why);
   return { kind: "credential", credential: read, assurance: read.part === "whole" ? "uid" : "uid-cut" };
 }
 
 function isWiegand(reads: Reads): reads is WiegandReads {
   return typeof reads === "object" && "wiegand" in reads;
+}
+
+/** Something came, and nothing can be made of it. */
+export function unreadable(step: string): Reading {
+  return { kind: "misread", reason: "unreadable", step };
 }
 
 function malformed(step: string): Reading {

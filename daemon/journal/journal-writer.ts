@@ -15,7 +15,7 @@ import {
   type Segment,
   segmentPath,
 } from "./journal-segments.ts";
-import { type Draft, encodeLine, hashLine } from "./record.ts";
+import { type Draft, encodeLine, hashLine, isTimeTrusted } from "./record.ts";
 
 /**
  * By age, one day of the journal goes in this time at most. A clock that is wrong into the future, and believed, would else take all
@@ -254,7 +254,7 @@ export class JournalWriter {
     if (!clock.trusted()) return false;
     for (const segment of later) {
       const first = await firstEntry(files, segment);
-      if (first !== null && isTimeTrusted(first))
+      if (first !== null && isTimeTrusted(first.line))
         return clock.wallMs() - Date.parse(first.line.time) > this.#settings.keepMs;
     }
     return false;
@@ -286,10 +286,6 @@ function chained(group: readonly Unwritten[], before: Head): { entries: Entry[];
     text += `${encoded}\n`;
   }
   return { entries, head, bytes: Buffer.from(text) };
-}
-
-function isTimeTrusted({ line }: Entry): boolean {
-  return (line.data.clock as { trusted?: unknown } | undefined)?.trusted === true;
 }
 
 async function sizeOf(files: Files, path: string): Promise<number> {

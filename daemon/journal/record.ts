@@ -76,6 +76,11 @@ function isLine(value: unknown): value is Line {
   );
 }
 
+/** Whether its clock could be trusted when it was written. */
+export function isTimeTrusted({ data }: Line): boolean {
+  return (data.clock as { trusted?: unknown } | undefined)?.trusted === true;
+}
+
 /** SHA-256, in hex, of a line's text. */
 export function hashLine(text: string | Uint8Array): string {
   return hash("sha256", text, "hex");

@@ -7,7 +7,7 @@ import type { Files } from "../../drivers/ports.ts";
 import { isCanonical } from "../../sync/card.ts";
 import { firstEntry, readEntries } from "../journal/journal-reader.ts";
 import { type Entry, listSegments, type Segment } from "../journal/journal-segments.ts";
-import type { Line } from "../journal/record.ts";
+import { isTimeTrusted, type Line } from "../journal/record.ts";
 import { type ByHand, type Direction, Presence, REMEMBERED_MS, type Step } from "./presence.ts";
 
 /** A week of a site with ten thousand passages a day, and a second and a half to read. */
@@ -44,7 +44,7 @@ async function seqOfTheDays(files: Files, dir: string, sinceMs: number, enoughSe
 
 async function beginsBefore(files: Files, segment: Segment, sinceMs: number): Promise<boolean> {
   const first = await firstEntry(files, segment);
-  return first !== null && isTrusted(first.line) && Date.parse(first.line.time) < sinceMs;
+  return first !== null && isTimeTrusted(first.line) && Date.parse(first.line.time) < sinceMs;
 }
 
 export class Replay {
@@ -101,7 +101,7 @@ export class Replay {
   ): Step | null {
     const wallMs = Date.parse(String(time));
     if (!isDirection(direction) || Number.isNaN(wallMs)) return null;
-    const trusted = isTrusted(line);
+    const trusted = isTimeTrusted(line);
     return this.presence.passed({ card, direction, accessPoint, wallMs, trusted, monotonicMs: null, byHand });
   }
 }
@@ -114,8 +114,4 @@ function byHandOf({ who, why }: Line["data"]): ByHand {
 
 function isDirection(value: unknown): value is Direction {
   return value === "entry" || value === "exit";
-}
-
-function isTrusted({ data }: Line): boolean {
-  return (data.clock as { trusted?: unknown } | undefined)?.trusted === true;
 }

@@ -3,8 +3,8 @@
  * is switched off, what was announced before is taken back.
  */
 import type { Files, Log, Message, PublishOutcome } from "../../drivers/ports.ts";
-import { Announcer } from "../broker/announcer.ts";
 import type { TapView } from "../gate/gateway.ts";
+import { Announcer } from "./announcer.ts";
 import { type AnnouncedSite, discoveryMessages } from "./home-assistant-entities.ts";
 import { stateMessage, type Topics } from "./report.ts";
 
