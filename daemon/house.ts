@@ -46,7 +46,7 @@ import {
 } from "./report/report.ts";
 import { listStatus, type Status } from "./report/status.ts";
 import { type SiteAnswer, SiteDesk, type SiteRequest } from "./site/site-desk.ts";
-import { createSiteTime } from "./site/site-time.ts";
+import { createSiteTime, type SiteTime } from "./site/site-time.ts";
 import { forgetInside, hashToken, sealsOf } from "./token-key.ts";
 import { wordsOf } from "./words.ts";
 
@@ -57,6 +57,7 @@ export class House {
   readonly #topics: Topics;
   readonly #sender: Sender;
   readonly #since: string;
+  readonly #siteTime: SiteTime;
   readonly #uplink: Uplink;
   readonly #post: Post;
   readonly #homeAssistant: HomeAssistant;
@@ -83,6 +84,7 @@ export class House {
     this.#paths = pathsOf(settings.dataDir);
     this.#sender = { gateway, site };
     this.#since = new Date(clock.wallMs()).toISOString();
+    this.#siteTime = createSiteTime(settings.timeZone);
     this.#topics = topicsOf({ prefix, site, gateway, feed: cards.name });
     const offline = offlineMessage(this.#topics, version, boot);
     const subscriptions = [this.#topics.announcement, ...settings.commands.map(this.#topics.command)];
@@ -258,12 +260,12 @@ export class House {
   }
 
   lookup(reading: Reading): LookupAnswer {
-    const { timeZone, cards } = this.#settings;
+    const { cards } = this.#settings;
     return lookup(reading, {
       list: this.#gateway.list,
       age: this.#sync.age(),
       site: this.#site,
-      siteTime: createSiteTime(timeZone),
+      siteTime: this.#siteTime,
       nowMs: this.#ports.clock.wallMs(),
       admit: cards.admit,
       whenStale: cards.whenStale,

@@ -5,6 +5,7 @@
 import { MARK, OsdpFramer, type ReceivedFrame } from "./codec/osdp.ts";
 import type { Stamp } from "./driver.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
+import { stampOf } from "./stamp.ts";
 
 /** The reply begins within this, counted from the last byte of the command (5.7). */
 const REPLY_MS_MAX = 200;
@@ -73,12 +74,7 @@ export class OsdpLine {
   /** Bytes that have come in. Those that nobody has asked for are dropped. */
   take(bytes: Uint8Array): void {
     if (this.#state !== "waiting") return;
-    const clock = this.#clock;
-    this.#first ??= {
-      monotonicMs: clock.monotonicMs(),
-      wallMs: clock.wallMs(),
-      trusted: clock.trusted(),
-    };
+    this.#first ??= stampOf(this.#clock);
     this.#events.bytes(bytes, this.#first);
     this.#offer(this.#framer.push(bytes));
   }

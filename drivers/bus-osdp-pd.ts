@@ -5,6 +5,7 @@ import { NEW_PD, type PdEffect, type PdEvent, type PdSettings, type PdState } fr
 import type { Command, Reply } from "./codec/osdp-messages.ts";
 import type { Observer, Stamp } from "./driver.ts";
 import type { Clock } from "./ports.ts";
+import { stampOf } from "./stamp.ts";
 
 /** What those who use a PD hear of it. */
 export type PdNews = Exclude<PdEffect, { kind: "send" | "settled" }>;
@@ -50,10 +51,11 @@ export class Pd {
     this.settings = { ...this.settings, takesCards };
     if (!takesCards) return;
     const { standing, model, why, tamper, powerFailed } = this.state;
-    if (standing === "up") hear({ kind: "up", model }, this.#now());
-    if (standing === "down") hear({ kind: "down", why: why ?? "it has not been reached yet" }, this.#now());
-    if (tamper) hear({ kind: "tamper", active: true }, this.#now());
-    if (powerFailed) hear({ kind: "power", failed: true }, this.#now());
+    if (standing === "up") hear({ kind: "up", model }, stampOf(this.#clock));
+    if (standing === "down")
+      hear({ kind: "down", why: why ?? "it has not been reached yet" }, stampOf(this.#clock));
+    if (tamper) hear({ kind: "tamper", active: true }, stampOf(this.#clock));
+    if (powerFailed) hear({ kind: "power", failed: true }, stampOf(this.#clock));
   }
 
   /** Moves the machine on, tells whoever listens, and gives the bytes to send, if any. */
@@ -70,7 +72,7 @@ export class Pd {
     for (const effect of effects) {
       if (effect.kind === "send") bytes = this.#begin(effect.bytes);
       else if (effect.kind === "settled") this.#settle(effect.requestId, effect.why, effect.reply);
-      else for (const hear of [...this.listeners]) hear(effect, stamp ?? this.#now());
+      else for (const hear of [...this.listeners]) hear(effect, stamp ?? stampOf(this.#clock));
     }
     return bytes;
   }
@@ -101,7 +103,8 @@ export class Pd {
   /** A key that is handed over is shown to nobody. */
   #begin(bytes: Uint8Array): Uint8Array {
     const isShown = this.state.pending?.command.name !== "keySet";
-    this.sight = this.observer && isShown ? new ExchangeSight(this.observer, bytes, this.#now()) : null;
+    this.sight =
+      this.observer && isShown ? new ExchangeSight(this.observer, bytes, stampOf(this.#clock)) : null;
     return bytes;
   }
 
@@ -116,10 +119,5 @@ export class Pd {
     this.#waiters.delete(requestId);
     if (why === null) waiter?.resolve(reply);
     else waiter?.reject(new Error(why));
-  }
-
-  #now(): Stamp {
-    const clock = this.#clock;
-    return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs(), trusted: clock.trusted() };
   }
 }

@@ -11,14 +11,11 @@ import { parseChannelAddress } from "./channel.ts";
 import type { Command, Reply } from "./codec/osdp-messages.ts";
 import { RANDOM_BYTES } from "./codec/osdp-secure.ts";
 import type { DriverWorld, Observer } from "./driver.ts";
-import type { Log, Timer } from "./ports.ts";
-import { type Device, Supervisor } from "./supervise.ts";
+import type { Timer } from "./ports.ts";
+import { type Device, SILENT, Supervisor } from "./supervise.ts";
 
 /** The standard wants each PD polled every 50 ms or faster (5.7); the rest is room for a slow timer. */
 const ROUND_MS_MIN = 40;
-
-/** The readers on a line tell of its ups and downs, each under its own name. */
-const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** `port`: `tcp://host:port` or the name of a device. */
 export interface OsdpBusOptions {

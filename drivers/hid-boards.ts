@@ -10,7 +10,7 @@ import { within } from "./within.ts";
 
 /** The state is a byte. */
 const RELAYS_MAX = 8;
-const IDS = { vendorId: 0x16c0, productId: 0x05df };
+export const BOARD_IDS = { vendorId: 0x16c0, productId: 0x05df };
 /** A relay's commands settle within a second; the rest is room for a slow timer. */
 const COMMAND_MS_MAX = 900;
 /** The report's id, which these boards do not use, and the report. */
@@ -56,7 +56,7 @@ export class HidBoards {
   }
 
   async #find({ serial, path }: BoardMatch): Promise<Board> {
-    const present = await this.#hid.list(IDS);
+    const present = await this.#hid.list(BOARD_IDS);
     const devices = present.filter((device) => isBoard(device) && isAt(device, path));
     if (devices.length === 0) {
       const others = present.length === 0 ? "" : `; there is ${listed(present)}`;

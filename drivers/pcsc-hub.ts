@@ -8,8 +8,8 @@ import { findReader } from "./codec/pcsc-names.ts";
 import type { DriverWorld, Stamp } from "./driver.ts";
 import { PcscLink } from "./pcsc-link.ts";
 import type { OpenPcsc } from "./pcsc-process.ts";
-import type { Log, Timer } from "./ports.ts";
-import { type Device, Supervisor } from "./supervise.ts";
+import type { Timer } from "./ports.ts";
+import { type Device, SILENT, Supervisor } from "./supervise.ts";
 
 /**
  * Readers come and go, and one of ours is missing: within this it is told of, or the native layer has missed it, as it does where two
@@ -20,9 +20,6 @@ const MISSING_MS_MAX = 60_000;
 
 /** A card on each of 16 readers while the process starts is a fraction of it. */
 const EARLY_MAX = 256;
-
-/** The readers tell of the process's ups and downs, each under its own name. */
-const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** What happens at one reader, from the process. */
 export type AtReader = Extract<FromPcsc, { kind: "card" | "asked" | "answer" | "failed" | "left" | "done" }>;

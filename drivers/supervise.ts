@@ -3,6 +3,7 @@
  * backoff, for ever. Knows nothing of what the device is.
  */
 import type { DriverWorld } from "./driver.ts";
+import type { Log } from "./ports.ts";
 import { wordsOf } from "./words.ts";
 
 /** The first retry comes about this long after a loss: a hub that resets is back by then. */
@@ -11,6 +12,9 @@ const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 4_000;
 /** A device that was up for this long starts with a short backoff again; one that flaps does not. */
 const STEADY_MS = 2_000;
+
+/** For a line or a process that several readers share: each tells of its ups and downs under its own name. */
+export const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 export interface Device {
   /** Never rejects. */

@@ -6,7 +6,9 @@ import { Metadata, MetadataKind, type MetaFile } from "@tufjs/models";
 import { readCorrections } from "./feed-corrections.ts";
 import { FeedRefusal } from "./feed-refusal.ts";
 
-export type RoleName = "root" | "timestamp" | "snapshot" | "targets";
+/** The roles of a feed (The Update Framework, 2.1). */
+export const ROLES = ["root", "targets", "snapshot", "timestamp"] as const;
+export type RoleName = (typeof ROLES)[number];
 
 type Model<Role extends RoleName> = {
   root: ReturnType<typeof asRoot>;

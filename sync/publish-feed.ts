@@ -3,7 +3,7 @@
  * about rejects as `CentreFault`.
  */
 import { Root } from "@tufjs/models";
-import { type Document, expiresMs, type RoleName } from "./feed-metadata.ts";
+import { type Document, expiresMs, ROLES, type RoleName } from "./feed-metadata.ts";
 import { createKeyText, KEY_FILE_BYTES_MAX, readKeyText, type SigningKey } from "./keys.ts";
 import { findKeys, keyDirs, keyName, openKeys, openSigningKeys } from "./publish-keys.ts";
 import {
@@ -27,8 +27,6 @@ const ROOT_WARNING_MS = 60 * 86_400_000;
 
 /** As the configuration has it (`cards.name`): a part of a topic. */
 export const NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,39}$/;
-
-const ROLES = ["root", "targets", "snapshot", "timestamp"] as const satisfies RoleName[];
 
 /** How many keys the root gets, and how many of them must sign. */
 export interface RootPolicy {

@@ -2,7 +2,7 @@
  * Keys are replaced: a new root names the new one. What a role has said is signed by the old and the new key before
  * that, so that it holds under the root before and under the one after, whenever a gateway or a power cut comes between.
  */
-import { type Document, expiresMs, type RoleName } from "./feed-metadata.ts";
+import { type Document, expiresMs, ROLES, type RoleName } from "./feed-metadata.ts";
 import type { SigningKey } from "./keys.ts";
 import { makeKey } from "./publish-feed.ts";
 import { findKeys, keyDirs, keyName, openKeys, openSigningKeys } from "./publish-keys.ts";
@@ -34,7 +34,7 @@ export async function listKeys(place: Place, world: CentreWorld): Promise<RoleKe
   const documents: Record<RoleName, Document<RoleName>> = { root, targets, snapshot, timestamp };
   const { roles, keys } = root.model.signed;
   const listed: RoleKeys[] = [];
-  for (const role of ["root", "targets", "snapshot", "timestamp"] as const) {
+  for (const role of ROLES) {
     const here = await findKeys(role, place, world).catch((error: Error) => {
       if (!(error instanceof CentreFault)) throw error;
       return [];

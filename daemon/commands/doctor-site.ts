@@ -4,14 +4,12 @@
 import type { Configuration } from "../../config/schema.ts";
 import { readSecret } from "../../config/secrets.ts";
 import type { Secret } from "../../config/words.ts";
+import { BOARD_IDS } from "../../drivers/hid-boards.ts";
 import { readSecretFile } from "../../drivers/secret-file.ts";
 import type { DeviceState, DeviceUse, Place } from "../doctor/devices.ts";
 import type { FileUse, SecretUse } from "../doctor/permissions.ts";
 import type { Status } from "../report/status.ts";
 import { parseTokenKey, TOKEN_KEY_WORDS } from "../token-key.ts";
-
-/** The common USB relay boards, all under one number. */
-const RELAY_BOARD = { vendorId: 0x16c0, productId: 0x05df };
 
 /** Every reader, relay and contact, with what a running gateway says of it. */
 export function devicesOf({ readers, accessPoints }: Configuration, status: Status | null): DeviceUse[] {
@@ -52,7 +50,7 @@ function placeOf(options: Readonly<Record<string, unknown>> & { driver: string }
     return { kind: "usb", vendorId, productId };
   switch (driver) {
     case "hid-relay":
-      return { kind: "usb", ...RELAY_BOARD };
+      return { kind: "usb", ...BOARD_IDS };
     case "pcsc":
       return { kind: "pcsc", name: String(name) };
     case "gpio":

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import { createFiles } from "../../drivers/files.ts";
 import { createSystemClock, createSystemDisk, systemRandom } from "../../drivers/system.ts";
 import type { Status } from "../../sync/card.ts";
-import type { RoleName } from "../../sync/feed-metadata.ts";
+import { ROLES, type RoleName } from "../../sync/feed-metadata.ts";
 import { readDay, readNumber, readStatus, statusFault } from "../../sync/publish-csv.ts";
 import { NAME_PATTERN } from "../../sync/publish-feed.ts";
 import { CentreFault, type CentreWorld, type Place } from "../../sync/publish-repository.ts";
@@ -12,8 +12,6 @@ import { centreWorld } from "./centre.ts";
 import { Exit } from "./exit.ts";
 
 const PASSPHRASE_BYTES_MAX = 4_096;
-
-const ROLES: readonly RoleName[] = ["root", "targets", "snapshot", "timestamp"];
 
 export interface PlaceOptions {
   keys?: string;
