@@ -51,20 +51,20 @@ export class Comparison {
   readonly faults: CsvFault[] = [];
   /** Ended cards that leave the list with this change. */
   readonly endedGone: number[] = [];
-  private readonly table: CardTable;
-  private readonly ended: Ended;
-  private readonly sets: Sets;
-  private readonly faultsMax: number;
-  private readonly before = new Array<number>(STATUSES.length).fill(0);
-  private readonly after = new Array<number>(STATUSES.length).fill(0);
-  private place = 0;
-  private last = -1;
+  readonly #table: CardTable;
+  readonly #ended: Ended;
+  readonly #sets: Sets;
+  readonly #faultsMax: number;
+  readonly #before = new Array<number>(STATUSES.length).fill(0);
+  readonly #after = new Array<number>(STATUSES.length).fill(0);
+  #place = 0;
+  #last = -1;
 
   constructor(table: CardTable, { ended, sets }: { ended: Ended; sets: Sets }, faultsMax: number) {
-    this.table = table;
-    this.ended = ended;
-    this.sets = sets;
-    this.faultsMax = faultsMax;
+    this.#table = table;
+    this.#ended = ended;
+    this.#sets = sets;
+    this.#faultsMax = faultsMax;
     this.change = {
       cardsBefore: 0,
       cards: table.cards,
@@ -80,56 +80,57 @@ export class Comparison {
 
   /** A row of the list before, or what is wrong with it. */
   take(row: Row): string | null {
-    const { table, change } = this;
-    if (row.packed <= this.last) return "not in the order of numbers";
-    this.last = row.packed;
+    const { change } = this;
+    const table = this.#table;
+    if (row.packed <= this.#last) return "not in the order of numbers";
+    this.#last = row.packed;
     change.cardsBefore += 1;
-    this.before[row.status]! += 1;
-    while (this.place < table.cards && table.packedAt(this.place) < row.packed) this.add();
-    if (this.place < table.cards && table.packedAt(this.place) === row.packed) this.keep(row);
-    else this.vanish(row);
+    this.#before[row.status]! += 1;
+    while (this.#place < table.cards && table.packedAt(this.#place) < row.packed) this.#add();
+    if (this.#place < table.cards && table.packedAt(this.#place) === row.packed) this.#keep(row);
+    else this.#vanish(row);
     return null;
   }
 
   finish(): void {
-    while (this.place < this.table.cards) this.add();
+    while (this.#place < this.#table.cards) this.#add();
     STATUSES.forEach((status, code) => {
-      this.change.statuses[status] = { before: this.before[code]!, after: this.after[code]! };
+      this.change.statuses[status] = { before: this.#before[code]!, after: this.#after[code]! };
     });
   }
 
-  private keep(row: Row): void {
-    const status = this.table.statusAt(this.place);
-    this.guardEnd(row.status, status);
+  #keep(row: Row): void {
+    const status = this.#table.statusAt(this.#place);
+    this.#guardEnd(row.status, status);
     if (isEnd(status) && !isEnd(row.status)) this.change.ended += 1;
-    if (!this.table.isSame(this.place, row)) {
+    if (!this.#table.isSame(this.#place, row)) {
       this.change.changed += 1;
-      this.say(row.packed);
-      this.undo(row.packed, row, { status, day: this.table.dayAt(this.place) });
+      this.#say(row.packed);
+      this.#undo(row.packed, row, { status, day: this.#table.dayAt(this.#place) });
     }
-    this.pass(status);
+    this.#pass(status);
   }
 
-  private add(): void {
-    const packed = this.table.packedAt(this.place);
-    const status = this.table.statusAt(this.place);
-    const end = this.ended.statusOf(packed);
-    if (end !== null) this.guardEnd(end, status);
+  #add(): void {
+    const packed = this.#table.packedAt(this.#place);
+    const status = this.#table.statusAt(this.#place);
+    const end = this.#ended.statusOf(packed);
+    if (end !== null) this.#guardEnd(end, status);
     this.change.added += 1;
-    this.say(packed);
-    this.undo(packed, { status: REMOVED, day: -1 }, { status, day: -1 });
-    this.pass(status);
+    this.#say(packed);
+    this.#undo(packed, { status: REMOVED, day: -1 }, { status, day: -1 });
+    this.#pass(status);
   }
 
-  private vanish(row: Row): void {
+  #vanish(row: Row): void {
     this.change.vanished += 1;
-    this.say(row.packed);
+    this.#say(row.packed);
     if (isEnd(row.status)) this.endedGone.push(endedEntry(row));
   }
 
   /** Counts a card that was still as `feed set` left it (`before`), and gets another status or day, short of an end. */
-  private undo(packed: number, before: SetCard, after: SetCard): void {
-    const set = this.sets.get(packed);
+  #undo(packed: number, before: SetCard, after: SetCard): void {
+    const set = this.#sets.get(packed);
     if (set === undefined || set.status !== before.status || set.day !== before.day) return;
     if (isEnd(after.status) || (after.status === before.status && after.day === before.day)) return;
     this.change.undone += 1;
@@ -138,21 +139,21 @@ export class Comparison {
     this.change.undoneCards.push({ number, set: statusOf(set.status), csv: statusOf(after.status) });
   }
 
-  private pass(status: number): void {
-    this.after[status]! += 1;
-    this.place += 1;
+  #pass(status: number): void {
+    this.#after[status]! += 1;
+    this.#place += 1;
   }
 
-  private say(packed: number): void {
+  #say(packed: number): void {
     this.changed?.push(packed);
-    if ((this.changed?.length ?? 0) > DELTA_SHARE_MAX * this.table.cards) this.changed = null;
+    if ((this.changed?.length ?? 0) > DELTA_SHARE_MAX * this.#table.cards) this.changed = null;
   }
 
-  private guardEnd(before: number, after: number): void {
-    if (!isEnd(before) || before === after || this.faults.length >= this.faultsMax) return;
-    const number = unpackNumber(this.table.packedAt(this.place));
+  #guardEnd(before: number, after: number): void {
+    if (!isEnd(before) || before === after || this.faults.length >= this.#faultsMax) return;
+    const number = unpackNumber(this.#table.packedAt(this.#place));
     this.faults.push({
-      row: this.table.row(this.place),
+      row: this.#table.row(this.#place),
       why: `${number} is ${STATUSES[before]} and can never be ${STATUSES[after]} again; a new card has a new number`,
     });
   }

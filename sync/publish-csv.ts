@@ -43,70 +43,70 @@ export async function* readCsv(pieces: AsyncIterable<Uint8Array>): AsyncGenerato
 
 class CsvReader {
   ended = false;
-  private rest = "";
-  private row = 0;
-  private separator = ",";
+  #rest = "";
+  #row = 0;
+  #separator = ",";
   /** The first of the empty rows seen; only at the end of the file may there be any. */
-  private emptyRow: number | null = null;
+  #emptyRow: number | null = null;
   /** Days seen: a list of ten million has some thousand, and reading a date takes longer than the rest of its row. */
-  private readonly days = new Map<string, number | null | undefined>();
+  readonly #days = new Map<string, number | null | undefined>();
 
   push(text: string): CsvRow[] {
-    const lines = (this.rest + text).split("\n");
-    this.rest = lines.pop()!;
-    const rows = this.read(lines);
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop()!;
+    const rows = this.#read(lines);
     // Of a line without end, enough is kept to be refused when its end comes.
-    if (this.rest.length > LINE_CHARS_MAX) this.rest = this.rest.slice(0, LINE_CHARS_MAX + 1);
+    if (this.#rest.length > LINE_CHARS_MAX) this.#rest = this.#rest.slice(0, LINE_CHARS_MAX + 1);
     return rows;
   }
 
   finish(text: string): CsvRow[] {
     const rows = this.push(`${text}\n`);
-    if (this.ended || this.row > 0) return rows;
+    if (this.ended || this.#row > 0) return rows;
     return [...rows, { kind: "fault", row: 1, why: `empty; the first row must be ${HEADER}` }];
   }
 
-  private read(lines: string[]): CsvRow[] {
+  #read(lines: string[]): CsvRow[] {
     const rows: CsvRow[] = [];
     for (const line of lines) {
       if (this.ended) break;
       const text = line.endsWith("\r") ? line.slice(0, -1) : line;
-      this.row += 1;
-      if (this.row === 1) this.header(text, rows);
-      else if (text === "") this.emptyRow ??= this.row;
-      else this.card(text, rows);
+      this.#row += 1;
+      if (this.#row === 1) this.#header(text, rows);
+      else if (text === "") this.#emptyRow ??= this.#row;
+      else this.#card(text, rows);
     }
     return rows;
   }
 
-  private header(text: string, rows: CsvRow[]): void {
-    if (text.includes(";")) this.separator = ";";
-    const fields = splitFields(text.replace(/^\uFEFF/, ""), this.separator);
+  #header(text: string, rows: CsvRow[]): void {
+    if (text.includes(";")) this.#separator = ";";
+    const fields = splitFields(text.replace(/^\uFEFF/, ""), this.#separator);
     if (fields?.map((field) => field.trim().toLowerCase()).join(",") === HEADER) return;
     this.ended = true;
     // An empty file has no row 1 to be wrong; `finish` says so.
-    if (text === "") this.row = 0;
+    if (text === "") this.#row = 0;
     rows.push({ kind: "fault", row: 1, why: `the first row must be ${HEADER}; ${whatItIs(text)}` });
   }
 
-  private card(text: string, rows: CsvRow[]): void {
-    if (this.emptyRow !== null) rows.push({ kind: "fault", row: this.emptyRow, why: "the row is empty" });
-    this.emptyRow = null;
+  #card(text: string, rows: CsvRow[]): void {
+    if (this.#emptyRow !== null) rows.push({ kind: "fault", row: this.#emptyRow, why: "the row is empty" });
+    this.#emptyRow = null;
     const card =
       text.length > LINE_CHARS_MAX
         ? `longer than ${LINE_CHARS_MAX} characters`
-        : readCard(text, this.separator, this.dayOf);
+        : readCard(text, this.#separator, this.#dayOf);
     rows.push(
       typeof card === "string"
-        ? { kind: "fault", row: this.row, why: card }
-        : { kind: "card", row: this.row, card },
+        ? { kind: "fault", row: this.#row, why: card }
+        : { kind: "card", row: this.#row, card },
     );
   }
 
-  private readonly dayOf = (text: string): number | null | undefined => {
-    if (this.days.has(text)) return this.days.get(text);
+  readonly #dayOf = (text: string): number | null | undefined => {
+    if (this.#days.has(text)) return this.#days.get(text);
     const day = readDay(text);
-    if (this.days.size < DAYS_KNOWN_MAX) this.days.set(text, day);
+    if (this.#days.size < DAYS_KNOWN_MAX) this.#days.set(text, day);
     return day;
   };
 }
@@ -169,10 +169,10 @@ export function readNumber(text: string): string | null {
   return /^[A-Z]{2}\d{10}$/.test(bare) ? `${bare.slice(0, 2)}-${bare.slice(2, 6)}-${bare.slice(6)}` : null;
 }
 
-const statuses = new Map<string, Status>(STATUSES.map((status) => [status, status]));
+const STATUS_OF = new Map<string, Status>(STATUSES.map((status) => [status, status]));
 
 export function readStatus(text: string): Status | null {
-  return statuses.get(text) ?? statuses.get(text.trim().toLowerCase()) ?? null;
+  return STATUS_OF.get(text) ?? STATUS_OF.get(text.trim().toLowerCase()) ?? null;
 }
 
 export function statusFault(text: string): string {

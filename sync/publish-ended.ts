@@ -21,10 +21,11 @@ export function endedEntry({ packed, status }: Pick<Row, "packed" | "status">): 
 
 /** The cards that ended and left; immutable. */
 export class Ended {
-  private readonly entries: Float64Array;
+  readonly #entries: Float64Array;
 
-  private constructor(entries: Float64Array) {
-    this.entries = entries;
+  /** `entries`: ascending. */
+  constructor(entries: Float64Array) {
+    this.#entries = entries;
   }
 
   static of(entries: readonly number[]): Ended {
@@ -32,12 +33,12 @@ export class Ended {
   }
 
   get size(): number {
-    return this.entries.length;
+    return this.#entries.length;
   }
 
   /** The end of a card, a place in `STATUSES`; null: none is remembered. */
   statusOf(packed: number): number | null {
-    const { entries } = this;
+    const entries = this.#entries;
     let low = 0;
     let high = entries.length;
     while (low < high) {
@@ -51,20 +52,20 @@ export class Ended {
 
   /** These and more. */
   with(more: Ended): Ended {
-    const news = more.entries.filter((entry) => this.statusOf(Math.floor(entry / CODES)) === null);
-    const entries = new Float64Array(this.entries.length + news.length);
-    entries.set(this.entries);
-    entries.set(news, this.entries.length);
+    const news = more.#entries.filter((entry) => this.statusOf(Math.floor(entry / CODES)) === null);
+    const entries = new Float64Array(this.#entries.length + news.length);
+    entries.set(this.#entries);
+    entries.set(news, this.#entries.length);
     return new Ended(entries.sort());
   }
 
   without(packed: number): Ended {
-    return new Ended(this.entries.filter((entry) => Math.floor(entry / CODES) !== packed));
+    return new Ended(this.#entries.filter((entry) => Math.floor(entry / CODES) !== packed));
   }
 
   *rows(): Generator<Row> {
     const nothing = new Uint8Array(0);
-    for (const entry of this.entries) {
+    for (const entry of this.#entries) {
       const packed = Math.floor(entry / CODES);
       const rest = { row: 0, day: -1, tokenCount: 0, tokenSizes: nothing, tokenBytes: nothing };
       yield { packed, status: entry % CODES, ...rest };

@@ -15,120 +15,121 @@ const KEY_WORDS = 2;
 export class CardTable {
   /** Cards added. */
   cards = 0;
-  private packed = new Float64Array(CARDS_AT_FIRST);
-  private statuses = new Uint8Array(CARDS_AT_FIRST);
-  private days = new Int32Array(CARDS_AT_FIRST);
+  #packed = new Float64Array(CARDS_AT_FIRST);
+  #statuses = new Uint8Array(CARDS_AT_FIRST);
+  #days = new Int32Array(CARDS_AT_FIRST);
   /** Where each card's tokens begin in the pool; each token is its size and its bytes. */
-  private tokenStarts = new Uint32Array(CARDS_AT_FIRST);
-  private pool = Buffer.alloc(CARDS_AT_FIRST * 8);
-  private poolBytes = 0;
-  private tokens = 0;
+  #tokenStarts = new Uint32Array(CARDS_AT_FIRST);
+  #pool = Buffer.alloc(CARDS_AT_FIRST * 8);
+  #poolBytes = 0;
+  #tokens = 0;
   /** Where the card at each place was added; null: in the order of numbers already. */
-  private order: Uint32Array | null = null;
+  #order: Uint32Array | null = null;
   /** Rows of the CSV that gave no card, ascending: few, because reading ends after so many faults. */
-  private readonly skippedRows: number[] = [];
+  readonly #skippedRows: number[] = [];
 
   add({ number, status, validUntilDay, tokens }: CardRow): void {
-    this.addCard(packNumber(number), STATUSES.indexOf(status), validUntilDay ?? -1);
-    for (const token of tokens) this.addToken(token);
+    this.#addCard(packNumber(number), STATUSES.indexOf(status), validUntilDay ?? -1);
+    for (const token of tokens) this.#addToken(token);
   }
 
   /** A row of a list, as the parser has it. */
   addRow({ packed, status, day, tokenCount, tokenSizes, tokenBytes }: Row): void {
-    this.addCard(packed, status, day);
+    this.#addCard(packed, status, day);
     for (let token = 0; token < tokenCount; token++) {
       const start = token * UID_BYTES_MAX;
-      this.openToken(tokenSizes[token]!);
-      this.pool.set(tokenBytes.subarray(start, start + tokenSizes[token]!), this.poolBytes);
-      this.poolBytes += tokenSizes[token]!;
+      this.#openToken(tokenSizes[token]!);
+      this.#pool.set(tokenBytes.subarray(start, start + tokenSizes[token]!), this.#poolBytes);
+      this.#poolBytes += tokenSizes[token]!;
     }
   }
 
-  private addCard(packed: number, status: number, day: number): void {
-    if (this.cards === this.packed.length) this.growCards();
+  #addCard(packed: number, status: number, day: number): void {
+    if (this.cards === this.#packed.length) this.#growCards();
     const index = this.cards++;
-    this.packed[index] = packed;
-    this.statuses[index] = status;
-    this.days[index] = day;
-    this.tokenStarts[index] = this.poolBytes;
+    this.#packed[index] = packed;
+    this.#statuses[index] = status;
+    this.#days[index] = day;
+    this.#tokenStarts[index] = this.#poolBytes;
   }
 
   /** A row of the CSV that gave no card, so that the rows after it are still named rightly. */
   skip(row: number): void {
-    this.skippedRows.push(row);
+    this.#skippedRows.push(row);
   }
 
-  private addToken(token: string): void {
-    this.openToken(token.length / 2);
-    this.poolBytes += this.pool.write(token, this.poolBytes, "hex");
+  #addToken(token: string): void {
+    this.#openToken(token.length / 2);
+    this.#poolBytes += this.#pool.write(token, this.#poolBytes, "hex");
   }
 
-  private openToken(sizeBytes: number): void {
-    if (this.poolBytes + 1 + UID_BYTES_MAX > this.pool.length) this.pool = grown(this.pool, Buffer.alloc);
-    this.pool[this.poolBytes++] = sizeBytes;
-    this.tokens += 1;
+  #openToken(sizeBytes: number): void {
+    if (this.#poolBytes + 1 + UID_BYTES_MAX > this.#pool.length) this.#pool = grown(this.#pool, Buffer.alloc);
+    this.#pool[this.#poolBytes++] = sizeBytes;
+    this.#tokens += 1;
   }
 
-  private growCards(): void {
-    this.packed = grown(this.packed, (length) => new Float64Array(length));
-    this.statuses = grown(this.statuses, (length) => new Uint8Array(length));
-    this.days = grown(this.days, (length) => new Int32Array(length));
-    this.tokenStarts = grown(this.tokenStarts, (length) => new Uint32Array(length));
+  #growCards(): void {
+    this.#packed = grown(this.#packed, (length) => new Float64Array(length));
+    this.#statuses = grown(this.#statuses, (length) => new Uint8Array(length));
+    this.#days = grown(this.#days, (length) => new Int32Array(length));
+    this.#tokenStarts = grown(this.#tokenStarts, (length) => new Uint32Array(length));
   }
 
   /** Sorts by number. After it, nothing is added. */
   arrange(): void {
-    const { packed, cards } = this;
+    const { cards } = this;
+    const packed = this.#packed;
     let ascending = true;
     for (let index = 1; index < cards && ascending; index++) ascending = packed[index]! >= packed[index - 1]!;
-    this.order = ascending ? null : sortedOrder(packed, cards);
+    this.#order = ascending ? null : sortedOrder(packed, cards);
   }
 
   /** Numbers or tokens that are there twice, up to `faultsMax` of each. */
   faults(faultsMax: number): CsvFault[] {
-    return [...this.sameNumbers(faultsMax), ...this.sameTokens(faultsMax)];
+    return [...this.#sameNumbers(faultsMax), ...this.#sameTokens(faultsMax)];
   }
 
   /** The row that the card at `place` had in the CSV. `place` counts in the order of numbers, from 0. */
   row(place: number): number {
-    return this.rowOf(this.indexAt(place));
+    return this.#rowOf(this.#indexAt(place));
   }
 
-  private rowOf(index: number): number {
+  #rowOf(index: number): number {
     let row = index + 2;
-    for (const skipped of this.skippedRows) if (skipped <= row) row += 1;
+    for (const skipped of this.#skippedRows) if (skipped <= row) row += 1;
     return row;
   }
 
-  private indexAt(place: number): number {
-    return this.order === null ? place : this.order[place]!;
+  #indexAt(place: number): number {
+    return this.#order === null ? place : this.#order[place]!;
   }
 
   packedAt(place: number): number {
-    return this.packed[this.indexAt(place)]!;
+    return this.#packed[this.#indexAt(place)]!;
   }
 
   /** A place in `STATUSES`. */
   statusAt(place: number): number {
-    return this.statuses[this.indexAt(place)]!;
+    return this.#statuses[this.#indexAt(place)]!;
   }
 
   /** Its last day, -1 for no end. */
   dayAt(place: number): number {
-    return this.days[this.indexAt(place)]!;
+    return this.#days[this.#indexAt(place)]!;
   }
 
   /** Whether the card at `place`, which has the row's number, says the same as `row`. */
   isSame(place: number, row: Row): boolean {
-    const index = this.indexAt(place);
-    if (this.statuses[index] !== row.status || this.days[index] !== row.day) return false;
-    let at = this.tokenStarts[index]!;
-    const end = this.tokensEnd(index);
+    const index = this.#indexAt(place);
+    if (this.#statuses[index] !== row.status || this.#days[index] !== row.day) return false;
+    let at = this.#tokenStarts[index]!;
+    const end = this.#tokensEnd(index);
     for (let token = 0; token < row.tokenCount; token++) {
       const sizeBytes = row.tokenSizes[token]!;
-      if (at >= end || this.pool[at] !== sizeBytes) return false;
+      if (at >= end || this.#pool[at] !== sizeBytes) return false;
       for (let i = 0; i < sizeBytes; i++) {
-        if (this.pool[at + 1 + i] !== row.tokenBytes[token * UID_BYTES_MAX + i]) return false;
+        if (this.#pool[at + 1 + i] !== row.tokenBytes[token * UID_BYTES_MAX + i]) return false;
       }
       at += 1 + sizeBytes;
     }
@@ -138,36 +139,36 @@ export class CardTable {
   /** Every row, in the order of numbers. The same object is used for all. */
   *rows(): Generator<Row, void, void> {
     const row = emptyRow();
-    for (let place = 0; place < this.cards; place++) yield this.readRow(place, row);
+    for (let place = 0; place < this.cards; place++) yield this.#readRow(place, row);
   }
 
   /** The rows of a delta that says what became of the cards with these numbers: those that are gone, `REMOVED`. */
   *rowsOf(numbers: Iterable<number>): Generator<Row, void, void> {
     const row = emptyRow();
     for (const packed of numbers) {
-      const place = this.find(packed);
-      if (place >= 0) yield this.readRow(place, row);
+      const place = this.#find(packed);
+      if (place >= 0) yield this.#readRow(place, row);
       else yield Object.assign(row, { packed, status: REMOVED, day: -1, tokenCount: 0 });
     }
   }
 
-  private readRow(place: number, row: Row): Row {
-    const index = this.indexAt(place);
-    row.packed = this.packed[index]!;
-    row.status = this.statuses[index]!;
-    row.day = this.days[index]!;
+  #readRow(place: number, row: Row): Row {
+    const index = this.#indexAt(place);
+    row.packed = this.#packed[index]!;
+    row.status = this.#statuses[index]!;
+    row.day = this.#days[index]!;
     row.tokenCount = 0;
-    for (let at = this.tokenStarts[index]!; at < this.tokensEnd(index); at += 1 + this.pool[at]!) {
+    for (let at = this.#tokenStarts[index]!; at < this.#tokensEnd(index); at += 1 + this.#pool[at]!) {
       const start = row.tokenCount * UID_BYTES_MAX;
-      const sizeBytes = this.pool[at]!;
-      for (let i = 0; i < sizeBytes; i++) row.tokenBytes[start + i] = this.pool[at + 1 + i]!;
+      const sizeBytes = this.#pool[at]!;
+      for (let i = 0; i < sizeBytes; i++) row.tokenBytes[start + i] = this.#pool[at + 1 + i]!;
       row.tokenSizes[row.tokenCount++] = sizeBytes;
     }
     return row;
   }
 
   /** The place of a number, or -1. */
-  private find(packed: number): number {
+  #find(packed: number): number {
     let low = 0;
     let high = this.cards;
     while (low < high) {
@@ -178,15 +179,15 @@ export class CardTable {
     return low < this.cards && this.packedAt(low) === packed ? low : -1;
   }
 
-  private tokenText(at: number): string {
-    return this.pool.toString("hex", at + 1, at + 1 + this.pool[at]!);
+  #tokenText(at: number): string {
+    return this.#pool.toString("hex", at + 1, at + 1 + this.#pool[at]!);
   }
 
-  private tokensEnd(index: number): number {
-    return index + 1 < this.cards ? this.tokenStarts[index + 1]! : this.poolBytes;
+  #tokensEnd(index: number): number {
+    return index + 1 < this.cards ? this.#tokenStarts[index + 1]! : this.#poolBytes;
   }
 
-  private sameNumbers(faultsMax: number): CsvFault[] {
+  #sameNumbers(faultsMax: number): CsvFault[] {
     const faults: CsvFault[] = [];
     for (let place = 1; place < this.cards && faults.length < faultsMax; place++) {
       if (this.packedAt(place) !== this.packedAt(place - 1)) continue;
@@ -197,12 +198,12 @@ export class CardTable {
   }
 
   /** Tokens that several cards have: nobody could tell whose it is. Found by sorting keys, without an object a token. */
-  private sameTokens(faultsMax: number): CsvFault[] {
-    const keys = new BigUint64Array(this.tokens);
+  #sameTokens(faultsMax: number): CsvFault[] {
+    const keys = new BigUint64Array(this.#tokens);
     const words = new Uint32Array(keys.buffer);
     let count = 0;
-    for (let at = 0; at < this.poolBytes; at += 1 + this.pool[at]!)
-      this.writeKey(at, words, KEY_WORDS * count++);
+    for (let at = 0; at < this.#poolBytes; at += 1 + this.#pool[at]!)
+      this.#writeKey(at, words, KEY_WORDS * count++);
     keys.sort();
     const suspects = new Set<bigint>();
     for (let i = 1; i < count && suspects.size < faultsMax; i++) {
@@ -213,35 +214,35 @@ export class CardTable {
         suspects.add(keys[i]!);
       }
     }
-    return suspects.size === 0 ? [] : this.compareSuspects(suspects, faultsMax);
+    return suspects.size === 0 ? [] : this.#compareSuspects(suspects, faultsMax);
   }
 
-  private compareSuspects(suspects: Set<bigint>, faultsMax: number): CsvFault[] {
+  #compareSuspects(suspects: Set<bigint>, faultsMax: number): CsvFault[] {
     const faults: CsvFault[] = [];
     const firstRows = new Map<string, number>();
     const key = new BigUint64Array(1);
     const words = new Uint32Array(key.buffer);
     for (let index = 0; index < this.cards && faults.length < faultsMax; index++) {
-      for (let at = this.tokenStarts[index]!; at < this.tokensEnd(index); at += 1 + this.pool[at]!) {
-        this.writeKey(at, words, 0);
+      for (let at = this.#tokenStarts[index]!; at < this.#tokensEnd(index); at += 1 + this.#pool[at]!) {
+        this.#writeKey(at, words, 0);
         if (!suspects.has(key[0]!)) continue;
-        const text = this.tokenText(at);
+        const text = this.#tokenText(at);
         const first = firstRows.get(text);
-        if (first === undefined) firstRows.set(text, this.rowOf(index));
-        else faults.push({ row: this.rowOf(index), why: `one of its tokens is in row ${first}, too` });
+        if (first === undefined) firstRows.set(text, this.#rowOf(index));
+        else faults.push({ row: this.#rowOf(index), why: `one of its tokens is in row ${first}, too` });
       }
     }
     return faults;
   }
 
   /** 64 bits of the token at `at`: its last four bytes, and a mix of the others and the size. */
-  private writeKey(at: number, words: Uint32Array, to: number): void {
-    const sizeBytes = this.pool[at]!;
+  #writeKey(at: number, words: Uint32Array, to: number): void {
+    const sizeBytes = this.#pool[at]!;
     let high = sizeBytes;
     let low = 0;
     for (let i = 1; i <= sizeBytes; i++) {
-      if (i <= sizeBytes - 4) high = Math.imul(high, 257) + this.pool[at + i]!;
-      else low = (low << 8) | this.pool[at + i]!;
+      if (i <= sizeBytes - 4) high = Math.imul(high, 257) + this.#pool[at + i]!;
+      else low = (low << 8) | this.#pool[at + i]!;
     }
     words[to] = low;
     words[to + 1] = high;
