@@ -22,15 +22,9 @@ export interface WiegandReads {
   cut?: "first" | "last";
 }
 
-/** What the old access systems print: kept for eyes, never for a decision. */
-export interface FacilityNumber {
-  facility: bigint;
-  number: bigint;
-}
-
 /** `hex`: the bits between the parities, in whole bytes, filled up with zeros above. */
 export type Unwrapped =
-  | { kind: "unwrapped"; hex: string; printed: FacilityNumber | null }
+  | { kind: "unwrapped"; hex: string }
   | { kind: "refused"; reason: "malformed" | "unreadable"; why: string };
 
 export type WiegandToken = Token | { kind: "unreadable"; why: string };
@@ -45,22 +39,20 @@ interface Parity {
   sum: "even" | "odd";
 }
 
-/** `facilityBits`: how many of `value`, from its top, are the facility code where the format has one. */
 interface Format {
   parities: readonly Parity[];
   value: Span;
-  facilityBits: number | null;
 }
 
 /** The formats in use for UIDs, by their length in bits. Those with two parities check a half each; 37 has one bit in both. */
 const FORMATS: Readonly<Record<WiegandReads["wiegand"], Format>> = {
-  26: { parities: [even(0, [1, 12]), odd(25, [13, 24])], value: [1, 24], facilityBits: 8 },
-  32: { parities: [], value: [0, 31], facilityBits: null },
-  34: { parities: [even(0, [1, 16]), odd(33, [17, 32])], value: [1, 32], facilityBits: 16 },
-  37: { parities: [even(0, [1, 18]), odd(36, [18, 35])], value: [1, 35], facilityBits: 16 },
-  40: { parities: [], value: [0, 39], facilityBits: null },
-  56: { parities: [], value: [0, 55], facilityBits: null },
-  58: { parities: [even(0, [1, 28]), odd(57, [29, 56])], value: [1, 56], facilityBits: null },
+  26: { parities: [even(0, [1, 12]), odd(25, [13, 24])], value: [1, 24] },
+  32: { parities: [], value: [0, 31] },
+  34: { parities: [even(0, [1, 16]), odd(33, [17, 32])], value: [1, 32] },
+  37: { parities: [even(0, [1, 18]), odd(36, [18, 35])], value: [1, 35] },
+  40: { parities: [], value: [0, 39] },
+  56: { parities: [], value: [0, 55] },
+  58: { parities: [even(0, [1, 28]), odd(57, [29, 56])], value: [1, 56] },
 };
 
 export const WIEGAND_LENGTHS = Object.keys(FORMATS).map(Number) as readonly WiegandReads["wiegand"][];
@@ -81,22 +73,13 @@ export function unwrap(bits: Bits): Unwrapped {
   }
   const length = WIEGAND_LENGTHS.find((known) => known === countBits);
   if (length === undefined) return malformed(`${countBits} bits are no Wiegand format that is known here`);
-  const { parities, value, facilityBits } = FORMATS[length];
+  const { parities, value } = FORMATS[length];
   if (!parities.every((parity) => holds(bits, parity))) {
     return { kind: "refused", reason: "unreadable", why: `the parity of the ${countBits} bits is wrong` };
   }
   const widthBits = value[1] - value[0] + 1;
-  const number = numberIn(bits, value);
-  const below = facilityBits === null ? 0n : BigInt(widthBits - facilityBits);
-  return {
-    kind: "unwrapped",
-    hex: number
-      .toString(16)
-      .toUpperCase()
-      .padStart(Math.ceil(widthBits / 8) * 2, "0"),
-    printed:
-      facilityBits === null ? null : { facility: number >> below, number: number & ((1n << below) - 1n) },
-  };
+  const hex = numberIn(bits, value).toString(16).toUpperCase();
+  return { kind: "unwrapped", hex: hex.padStart(Math.ceil(widthBits / 8) * 2, "0") };
 }
 
 /** The chip UID in a reading, or what is wrong; `unreadable` where the line garbled it. */
