@@ -1,9 +1,14 @@
-import type { Clock } from "../drivers/ports.ts";
+import type { Clock, Timer } from "../drivers/ports.ts";
 
-/** Waits for `work`, but no longer than `limitMs`; work that goes on after that is left to itself. */
-export function within(clock: Clock, limitMs: number, work: Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(limitMs, resolve);
-    work.then(resolve, reject).finally(() => timer.cancel());
+/** Null when `limitMs` passed first; what was waited for is then left to itself. */
+export async function within<T>(clock: Clock, limitMs: number, promise: Promise<T>): Promise<T | null> {
+  let timer: Timer | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = clock.after(limitMs, () => resolve(null));
   });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer?.cancel();
+  }
 }

@@ -3,7 +3,6 @@
  * capabilities, then the secure channel where the site has given a key, then polls. With a key nothing is taken in
  * the clear, whatever the PD or the cable says; the key everybody knows is used in a commissioning window only.
  */
-
 import { whenAnswered } from "./bus-osdp-answer.ts";
 import { restart, settleAll } from "./bus-osdp-restart.ts";
 import type { PdEvent, PdSettings, PdState, Pending, Request, Step } from "./bus-osdp-state.ts";

@@ -1,5 +1,4 @@
 /** A reader on an OSDP line: cards and keys from it, light and beep to it. */
-
 import type { OsdpBus, PdHold } from "./bus-osdp.ts";
 import type { PdNews } from "./bus-osdp-pd.ts";
 import { decodeText } from "./codec/card-text.ts";

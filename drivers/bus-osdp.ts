@@ -3,7 +3,6 @@
  * own, so that none goes down with its neighbour; those that do not answer are asked one a round, so that they cost
  * the others one reply timeout at most. All use of a port goes through one `OsdpBuses`.
  */
-
 import { OsdpLine } from "./bus-osdp-line.ts";
 import { type HearPd, Pd } from "./bus-osdp-pd.ts";
 import { NEW_PD, type PdSettings } from "./bus-osdp-state.ts";

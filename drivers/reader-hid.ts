@@ -1,5 +1,4 @@
 /** A USB reader that types like a keyboard, or hands over reports of its own make. */
-
 import { decodeText } from "./codec/card-text.ts";
 import { type HidReportLayout, readReport } from "./codec/hid-report.ts";
 import { Keyboard, type Terminator, TYPED_CHARACTERS_MAX, type Typed } from "./codec/keyboard.ts";

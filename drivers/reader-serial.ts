@@ -1,5 +1,4 @@
 /** A reader that sends text over a serial line, or over TCP from a serial device server. */
-
 import { parseChannelAddress } from "./channel.ts";
 import { decodeText } from "./codec/card-text.ts";
 import { FRAME_BYTES_MAX, type Frame, Framer, findFrameEnd } from "./codec/frame.ts";

@@ -1,5 +1,4 @@
 /** From what a reader hands over to what was presented, by its `reads` setting: one way for all of them. */
-
 import { decodeText, readCardNumber } from "./codec/card-text.ts";
 import { readToken, type UidReads } from "./codec/token.ts";
 import { type Bits, readWiegand, type WiegandReads, type WiegandToken } from "./codec/wiegand.ts";

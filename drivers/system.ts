@@ -1,7 +1,6 @@
 /**
  * The machine we run on, behind the ports: its clock, its chance and its disk.
  */
-
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";

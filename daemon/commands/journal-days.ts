@@ -1,5 +1,4 @@
 /** Events of some days at the site, read from the journal as it lies on disk, with the gateway running or stopped. */
-
 import { occurredAt } from "../answers/ledger.ts";
 import { readCursor } from "../broker/outbox-cursor.ts";
 import { pathsOf } from "../data-paths.ts";

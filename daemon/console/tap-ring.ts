@@ -1,5 +1,4 @@
 /** The last taps that were decided in this run, numbered, for eyes that look now and then (`watch`). */
-
 import type { TapView } from "../gate/gateway.ts";
 import { type LiveTap, liveTap } from "./live.ts";
 

@@ -2,7 +2,6 @@
  * What `watch` shows: the whole gate on one screen, or, where there is no screen, a line for each thing that changes. Pure:
  * from what the daemon says to lines of text.
  */
-
 import type { Status } from "../report/status.ts";
 import type { LiveTap } from "./live.ts";
 

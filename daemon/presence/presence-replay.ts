@@ -2,7 +2,6 @@
  * Who is on the site, read back from the journal: what it says of the last days, in order. The same lines give the same people as
  * the run that wrote them had.
  */
-
 import type { Files } from "../../drivers/ports.ts";
 import { isCanonical } from "../../sync/card.ts";
 import { firstEntry, readEntries } from "../journal/journal-reader.ts";
