@@ -40,6 +40,16 @@ export interface Needs {
   paths: readonly string[];
 }
 
+/** Whether it needs pcscd, or, as a package does not know that yet, may. */
+export function usesPcsc({ devices }: Needs): boolean {
+  return devices === null || devices.some(({ kind }) => kind === "pcsc");
+}
+
+/** The same of devices that the service opens itself. */
+export function opensDevices({ devices }: Needs): boolean {
+  return devices === null || devices.some(({ kind }) => kind !== "pcsc");
+}
+
 /** Where the values of `variables` are written, for root's eyes. */
 export const ENVIRONMENT_FILE = "/etc/grindvakt/environment";
 

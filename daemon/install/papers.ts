@@ -3,7 +3,7 @@
  * has changed, or wrote themselves, is told from one that may be written anew.
  */
 import { createHash } from "node:crypto";
-import type { Needs } from "./needs.ts";
+import { type Needs, opensDevices, usesPcsc } from "./needs.ts";
 import { accountText, blacklistText, polkitText, udevText } from "./rules.ts";
 import { stateName, unitText } from "./unit.ts";
 
@@ -18,14 +18,11 @@ const HASH_CHARS = 16;
 
 /** Those that this configuration needs. */
 export function papersOf(needs: Needs): Paper[] {
-  const { devices } = needs;
-  const usesPcsc = devices === null || devices.some(({ kind }) => kind === "pcsc");
-  const isOwn = devices === null || devices.some(({ kind }) => kind !== "pcsc");
   return [
     paper("/etc/sysusers.d/grindvakt.conf", accountText(needs)),
     paper(UNIT_FILE, unitText(needs)),
-    ...(isOwn ? [paper("/etc/udev/rules.d/70-grindvakt.rules", udevText(needs))] : []),
-    ...(usesPcsc
+    ...(opensDevices(needs) ? [paper("/etc/udev/rules.d/70-grindvakt.rules", udevText(needs))] : []),
+    ...(usesPcsc(needs)
       ? [
           paper("/etc/modprobe.d/grindvakt.conf", blacklistText()),
           paper("/etc/polkit-1/rules.d/50-grindvakt.rules", polkitText(needs), "//"),
@@ -56,21 +53,19 @@ function hashOf(text: string): string {
 
 /** What is to be done for it all to count, as commands for root. */
 export function stepsOf(needs: Needs): string[] {
-  const isOwn = needs.devices === null || needs.devices.some(({ kind }) => kind !== "pcsc");
-  const usesPcsc = needs.devices === null || needs.devices.some(({ kind }) => kind === "pcsc");
   const { account, dataDir } = needs;
   return [
     "systemd-sysusers",
     ...(stateName(dataDir) !== null
       ? []
       : [`install -d -m 0700 -o ${account} -g ${account} '${dataDir.replaceAll("'", "'\\''")}'`]),
-    ...(isOwn
+    ...(opensDevices(needs)
       ? [
           "udevadm control --reload",
           "udevadm trigger --action=add --subsystem-match=tty --subsystem-match=usb --subsystem-match=hidraw --subsystem-match=gpio",
         ]
       : []),
-    ...(usesPcsc ? ["modprobe -r pn533_usb pn533 nfc"] : []),
+    ...(usesPcsc(needs) ? ["modprobe -r pn533_usb pn533 nfc"] : []),
     "systemctl daemon-reload",
     "systemctl enable --now grindvakt",
   ];

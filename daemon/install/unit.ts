@@ -2,7 +2,15 @@
  * The systemd unit: restarted for as long as it takes, watched by the work it does, its relays released whatever became of it, and shut
  * in with nothing but the devices that the configuration names. Directives: systemd.service(5), systemd.exec(5).
  */
-import { type Credential, ENVIRONMENT_FILE, type Need, type Needs, sealedOf, without } from "./needs.ts";
+import {
+  type Credential,
+  ENVIRONMENT_FILE,
+  type Need,
+  type Needs,
+  sealedOf,
+  usesPcsc,
+  without,
+} from "./needs.ts";
 
 /** Longer than the gateway needs to see that a disk does not answer, which it outlives by itself. */
 const WATCHDOG_SECONDS = 30;
@@ -15,11 +23,11 @@ export function unitText(needs: Needs): string {
   const { gateway, program, configFile, account, dataDir } = needs;
   const command = (...words: string[]) => [...program, ...words, "-c", configFile].map(word).join(" ");
   const devices = devicesOf(needs.devices);
-  const usesPcsc = needs.devices === null || needs.devices.some(({ kind }) => kind === "pcsc");
+  const pcscd = usesPcsc(needs) ? ["pcscd.socket"] : [];
   const modules = devices.modules.map((name) => `modprobe@${name}.service`);
   // A gate decides without a network and without a clock: neither is waited for.
-  const after = ["network.target", "local-fs.target", ...(usesPcsc ? ["pcscd.socket"] : []), ...modules];
-  const wants = [...(usesPcsc ? ["pcscd.socket"] : []), ...modules];
+  const after = ["network.target", "local-fs.target", ...pcscd, ...modules];
+  const wants = [...pcscd, ...modules];
   return text([
     "[Unit]",
     `Description=Grindvakt, the gate ${gateway}`,
