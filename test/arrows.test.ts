@@ -229,6 +229,13 @@ it("holds the arrows of the house", async () => {
   expect(breaches(sources)).toEqual([]);
 });
 
+it("knows the rooms of daemon/ as ARCHITECTURE.md lists them", async () => {
+  const page = await readFile(join(HOUSE, "ARCHITECTURE.md"), "utf8");
+  const gate = page.slice(page.indexOf("- **`daemon/`**"), page.indexOf("- **`test/`**"));
+  const listed = [...gate.matchAll(/(?:^ {2}- |; )`([a-z]+)\/`/gm)].map(([, room]) => room);
+  expect(listed).toEqual(GATE_ROOMS);
+});
+
 /**
  * Each takes megabytes and a part of a second: what only some sites need is loaded where they ask for it, and what reads the
  * configuration with that.
