@@ -2,13 +2,13 @@
  * From a file's text to a configuration, or to every fault in it at once.
  */
 import { dirname, resolve } from "node:path";
-import { Ajv } from "ajv";
 import { crossCheck } from "./checks.ts";
 import type { Drivers } from "./device-checks.ts";
 import { type Finding, readYaml } from "./document.ts";
 import { type Complaint, explain, type Fault, showPath } from "./faults.ts";
-import { FORMS, type FormName } from "./forms.ts";
-import { CONFIGURATION, type Configuration } from "./schema.ts";
+import { FORMS } from "./forms.ts";
+import type { Configuration } from "./schema.ts";
+import { type FormReader, VALIDATORS } from "./validator.ts";
 
 /** The largest site's file has a few tens of KiB. */
 export const FILE_BYTES_MAX = 1024 * 1024;
@@ -62,51 +62,29 @@ export function parseConfiguration(text: string, folder: string, drivers: Driver
   return { kind: "loaded", configuration: value as Configuration, warnings };
 }
 
-/** What `x-form` needs beside the text. */
-interface FormContext {
-  folder: string;
-}
-
-const validator = new Ajv({
-  meta: false,
-  validateSchema: false,
-  // It is used once: making its code faster takes longer than that saves.
-  code: { optimize: false },
-  allErrors: true,
-  useDefaults: true,
-  discriminator: true,
-  verbose: true,
-  passContext: true,
-  strictTypes: false,
-  strictRequired: false,
-})
-  .addKeyword("x-allowed")
-  .addKeyword({
-    keyword: "x-form",
-    modifying: true,
-    errors: false,
-    compile: (form: FormName) =>
-      function (this: FormContext, data: unknown, cxt) {
-        if (typeof data !== "string" && typeof data !== "number") return true;
-        const outcome = FORMS[form].read(String(data), this.folder);
-        if (outcome.kind === "wrong") return false;
-        if (cxt !== undefined) cxt.parentData[cxt.parentDataProperty] = outcome.value;
-        return true;
-      },
-  })
-  .compile(CONFIGURATION);
-
 /** Fills in defaults and converts texts of a form, in place; one complaint at most for each place. */
 function validate(value: unknown, folder: string): Complaint[] {
-  const context: FormContext = { folder };
-  if (validator.call(context, value)) return [];
+  const { configuration } = VALIDATORS;
+  if (configuration.call(formReader(folder), value)) return [];
   const complaints = new Map<string, Complaint>();
-  for (const error of validator.errors ?? []) {
+  for (const error of configuration.errors ?? []) {
     const complaint = explain(error);
     if (complaint !== null && !complaints.has(complaint.pointer))
       complaints.set(complaint.pointer, complaint);
   }
   return [...complaints.values()];
+}
+
+function formReader(folder: string): FormReader {
+  return {
+    convert(form, data, parent, key) {
+      if (typeof data !== "string" && typeof data !== "number") return true;
+      const outcome = FORMS[form].read(String(data), folder);
+      if (outcome.kind === "wrong") return false;
+      parent[key] = outcome.value;
+      return true;
+    },
+  };
 }
 
 /** `/a/b` as "", `/a` and `/a/b`. */

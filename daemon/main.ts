@@ -207,7 +207,6 @@ async function brokerOf(
 
 async function commandReaderOf({ mqtt }: Configuration): Promise<HousePorts["commandReader"]> {
   if (mqtt === undefined || mqtt.commands.length === 0) return null;
-  // It brings ajv, which a gate that takes no commands spares.
   const { createCommandReader } = await import("./remote/command-reader.ts");
   return createCommandReader();
 }

@@ -14,7 +14,7 @@ export async function readSite(
   file: string,
   files: Files,
 ): Promise<{ configuration: Configuration; warnings: string[] } | { configuration: null; faults: string[] }> {
-  // Loaded only here: the schema and its validator take a tenth of a second, and half the commands need neither.
+  // Loaded only here: half the commands need none of it.
   const [{ loadConfiguration }, { formatFault }, { INPUT_TYPES, READER_TYPES, RELAY_TYPES }] =
     await Promise.all([
       import("../../config/load.ts"),

@@ -2,7 +2,7 @@
  * A message on `P/command/<name>`, as anyone's bytes: a command, or why it is none. Pure. Who may send one is the broker's to say;
  * nothing in a payload proves who sent it, so what it says of that is a claim.
  */
-import { Ajv, type ValidateFunction } from "ajv";
+import type { ValidateFunction } from "ajv";
 import {
   type Command,
   type CommandReader,
@@ -10,7 +10,8 @@ import {
   type Refusal,
   refused,
 } from "../broker/command.ts";
-import { COMMAND_ID, COMMANDS, PAYLOADS, RESEND_EVENTS_MAX } from "../broker/command-schema.ts";
+import { RESEND_EVENTS_MAX } from "../broker/command-schema.ts";
+import { VALIDATORS } from "./command-validator.ts";
 
 /** The longest that can be said, with every character escaped, takes half of it. */
 export const COMMAND_BYTES_MAX = 8 * 1024;
@@ -22,12 +23,7 @@ interface Said {
   why?: string;
 }
 
-/** Compiles the schemas, of which a gate that takes no commands has no need. */
 export function createCommandReader(): CommandReader {
-  // The schemas are ours and held by tests; making a few small validators faster would cost more than it ever saves.
-  const ajv = new Ajv({ useDefaults: true, meta: false, validateSchema: false, code: { optimize: false } });
-  const validates = new Map(COMMANDS.map((name) => [name, ajv.compile(PAYLOADS[name])]));
-  const isId = ajv.compile<string>(COMMAND_ID);
   return {
     read(name, { payload, retained }, now) {
       // First of all: it would come again at each connection, for ever.
@@ -37,8 +33,8 @@ export function createCommandReader(): CommandReader {
       const value = parse(payload);
       if (value === undefined) return refused(null, "not-json", "a command is a JSON object in UTF-8");
       const { id: claimed } = (value ?? {}) as { id?: unknown };
-      const id = isId(claimed) ? claimed : null;
-      const fault = faultOf(value, validates.get(name));
+      const id = VALIDATORS.id?.(claimed) ? (claimed as string) : null;
+      const fault = faultOf(value, VALIDATORS[name]);
       if (fault !== null || id === null) return refused(id, "malformed", fault ?? "it has no id");
       const { id: _id, expires, who = null, why = null, ...asked } = value as Said;
       const expiresMs = Date.parse(expires);

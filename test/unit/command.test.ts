@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -13,6 +14,11 @@ import { COMMAND_BYTES_MAX, createCommandReader } from "../../daemon/remote/comm
 const NOW_MS = Date.parse("2026-11-22T06:58:20.000Z");
 const EXPIRES = "2026-11-22T06:58:40.000Z";
 const reader = createCommandReader();
+/** As it is built, with validators that were made of the schemas then. */
+const built: { createCommandReader: typeof createCommandReader } = await import(
+  resolve("dist/daemon/remote/command-reader.js")
+);
+const builtReader = built.createCommandReader();
 
 const ASKED = {
   open: { accessPoint: "north-in" },
@@ -29,7 +35,10 @@ function read(
   { retained = false, trusted = true, wallMs = NOW_MS } = {},
 ): Command | Refused {
   const bytes = typeof payload === "string" ? Buffer.from(payload) : payload;
-  return reader.read(name, { topic: "t", payload: bytes, retained }, { wallMs, trusted });
+  const asked = [name, { topic: "t", payload: bytes, retained }, { wallMs, trusted }] as const;
+  const outcome = reader.read(...asked);
+  expect(builtReader.read(...asked)).toEqual(outcome);
+  return outcome;
 }
 
 const say = (name: CommandName, more: object = {}): string =>

@@ -1,5 +1,9 @@
-/** Any text gives a result: never an exception, never a place outside the file, never a secret in a message. */
+/**
+ * Any text gives a result: never an exception, never a place outside the file, never a secret in a message. And the program as
+ * it is built, with the validator that was made of the schema then, gives the same.
+ */
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
@@ -12,6 +16,7 @@ const DRIVERS: Drivers = {
   relays: ["serial-relay", "virtual"],
   inputs: ["virtual"],
 };
+const built: { parseConfiguration: typeof parseConfiguration } = await import(resolve("dist/config/load.js"));
 const PAGE = readFileSync("docs/configuration.md", "utf8");
 const FIXTURES = [
   /```yaml\n(.*?)```/s.exec(PAGE)![1]!,
@@ -23,6 +28,7 @@ const HOSTILE_CHARS = 16_384;
 
 function parseAndCheck(text: string): LoadResult {
   const result = parseConfiguration(text, "/etc/grindvakt", DRIVERS);
+  expect(built.parseConfiguration(text, "/etc/grindvakt", DRIVERS)).toEqual(result);
   const faults = result.kind === "faults" ? result.faults : result.warnings;
   if (result.kind === "faults") expect(faults).not.toHaveLength(0);
   const rows = text.split("\n");
@@ -86,6 +92,10 @@ const someChange: fc.Arbitrary<Change> = fc.oneof(
 );
 
 describe("parseConfiguration", () => {
+  it("is built without what would make the validator", async () => {
+    expect(Object.keys(await import(resolve("dist/config/validator.js")))).toEqual(["VALIDATORS"]);
+  });
+
   it("gives a result for any text", () => {
     fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => void parseAndCheck(text)));
   });
