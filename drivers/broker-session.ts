@@ -209,6 +209,8 @@ export class Session {
       keepalive: KEEPALIVE_SECONDS,
       reconnectPeriod: 0,
       resubscribe: false,
+      // It would make 65,536 small buffers at the first packet, one for each number there is: 7 MB for ever, and a long turn of the loop.
+      writeCache: false,
       // Ours ends sooner, with the clock it was given.
       connectTimeout: 2 ** 31 - 1,
       timerVariant: { set: this.#every, clear: (timer) => (timer as unknown as Timer).cancel() },
