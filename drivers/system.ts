@@ -62,6 +62,8 @@ export function createSystemClock(sources: TrustSources = systemTrustSources): S
   const deadlines = new Deadlines();
   let alarm: NodeJS.Timeout | undefined;
   let next: NodeJS.Immediate | undefined;
+  /** What the alarm is set for. */
+  let armedMs: number | null = null;
   let trusted = false;
   let poll: NodeJS.Timeout | undefined;
   let askedMs = Number.NEGATIVE_INFINITY;
@@ -69,9 +71,11 @@ export function createSystemClock(sources: TrustSources = systemTrustSources): S
   // Node counts a delay from the start of the loop's turn, so that a timer set after long work would fire too
   // early; and it orders timers of different delays only roughly. Hence our own queue and one alarm for its head.
   function arm(): void {
+    const nextMs = deadlines.nextMs;
+    if (nextMs === armedMs) return;
     clearTimeout(alarm);
     clearImmediate(next);
-    const nextMs = deadlines.nextMs;
+    armedMs = nextMs;
     if (nextMs === null) return;
     const waitMs = Math.ceil(nextMs - monotonicMs());
     // What is due goes on in the next turn of the loop: a timeout is never shorter than 1 ms, and sleeping costs a busy machine more.
@@ -81,6 +85,7 @@ export function createSystemClock(sources: TrustSources = systemTrustSources): S
 
   function fireDue(): void {
     const nowMs = monotonicMs();
+    armedMs = null;
     try {
       for (let fire = deadlines.take(nowMs); fire !== null; fire = deadlines.take(nowMs)) fire();
     } finally {
