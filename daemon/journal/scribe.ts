@@ -68,13 +68,16 @@ export function timeOf(stamp: Stamp): string {
 
 /** The same, with every text cut to its bound. */
 function bounded(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [key, typeof value === "string" ? cut(value) : value]),
-  );
+  const kept: Record<string, unknown> = { ...data };
+  for (const key in kept) {
+    const value = kept[key];
+    if (typeof value === "string") kept[key] = cut(value);
+  }
+  return kept;
 }
 
 export function cut(text: string): string {
   const kept = text.length > TEXT_CHARS_MAX ? `${text.slice(0, TEXT_CHARS_MAX)}…` : text;
   // Half of a UTF-16 pair, cut or given, is no character, and some parsers take no line that has one.
-  return Buffer.from(kept).toString();
+  return kept.toWellFormed();
 }
