@@ -8,7 +8,6 @@ import { askControl } from "../control.ts";
 import { pathsOf } from "../data-paths.ts";
 import type { SiteWord } from "../site/site-desk.ts";
 import { Exit } from "./exit.ts";
-import { withStoppedGate } from "./stopped-gate.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, withSite } from "./terms.ts";
 
 export function lookupCommand(): Command {
@@ -39,6 +38,8 @@ async function ask(configuration: Configuration, card: string, system: System): 
 
 async function askDisk(configuration: Configuration, card: string, system: System): Promise<LookupAnswer> {
   const reading = readCard(card, configuration.cards.issuers);
+  // A third of the time that a command takes, which nobody pays while the gateway runs.
+  const { withStoppedGate } = await import("./stopped-gate.ts");
   return withStoppedGate(configuration, system, async (desk) => desk.lookup(reading));
 }
 

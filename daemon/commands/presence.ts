@@ -9,7 +9,6 @@ import { atOnce } from "../slices.ts";
 import { cardNumber } from "./card-argument.ts";
 import { csvField } from "./csv.ts";
 import { Exit } from "./exit.ts";
-import { openPresence, sayWithoutDaemon } from "./presence-file.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, printTable, withSite } from "./terms.ts";
 import { whoAsks } from "./who.ts";
 
@@ -98,6 +97,7 @@ async function tell(
   const answer = await askControl(pathsOf(configuration.dataDir).control, "presence-say", params);
   if (answer.kind === "result") return answer.result as HandAnswer;
   if (answer.kind === "error") throw new Exit(1, answer.why);
+  const { sayWithoutDaemon } = await import("./presence-file.ts");
   return sayWithoutDaemon(configuration, system, handRequestOf(params));
 }
 
@@ -121,6 +121,7 @@ async function ask(configuration: Configuration, system: System, olderMs: number
   const answer = await askControl(pathsOf(configuration.dataDir).control, "presence", { olderMs });
   if (answer.kind === "result") return answer.result as RollCall;
   if (answer.kind === "error") throw new Exit(1, answer.why);
+  const { openPresence } = await import("./presence-file.ts");
   return atOnce((await openPresence(configuration, system)).rollCall(olderMs));
 }
 

@@ -8,7 +8,6 @@ import { type SiteAnswer, siteRequestOf } from "../site/site-desk.ts";
 import { cardNumber } from "./card-argument.ts";
 import { Exit } from "./exit.ts";
 import { withLock } from "./lock.ts";
-import { openSiteFile } from "./site-file.ts";
 import { CONFIGURATION_OPTION, paint, print, printJson, printTable, withSite } from "./terms.ts";
 import { whoAsks } from "./who.ts";
 
@@ -111,6 +110,7 @@ async function ask(
   if (answer.kind === "result") return { answer: answer.result as SiteAnswer, isRunning: true };
   if (answer.kind === "error") throw new Exit(1, answer.why);
   return withLock(dataDir, system, async () => {
+    const { openSiteFile } = await import("./site-file.ts");
     const desk = await openSiteFile(configuration, system);
     return { answer: await desk.change(siteRequestOf(params)), isRunning: false };
   });
@@ -124,6 +124,7 @@ const COLUMNS = ["number", "rule", "until", "why", "who", "when"];
 function list(card: string | undefined, { config, json }: Options): Promise<void> {
   return withSite(config, async (configuration, system) => {
     const number = card === undefined ? null : cardNumber(card, configuration);
+    const { openSiteFile } = await import("./site-file.ts");
     const desk = await openSiteFile(configuration, system);
     const entries = desk
       .all()
