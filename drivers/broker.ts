@@ -86,8 +86,7 @@ class MqttBroker implements Broker {
       const opened = await this.#openADoor({ clock, log, mqtt }, events);
       if (this.#stopped) return;
       if (opened.kind === "failed") {
-        if (said === null) events.down(opened.why);
-        else if (said !== opened.why) log.warn("the broker is still out of reach", { why: opened.why });
+        if (said !== opened.why) events.down(opened.why);
         said = opened.why;
         await this.#pause(backoff.afterFailure());
         continue;

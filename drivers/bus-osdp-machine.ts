@@ -206,9 +206,7 @@ function takeSilence(state: PdState, noiseBytes: number, nowMs: number): Step {
     noiseBytes > 0
       ? "only noise came in place of its reply: are baudRate and address right, and A and B not swapped?"
       : "it does not answer: is it powered, are baudRate and address right, and A and B not swapped?";
-  const failed = restart(missed, why, nowMs, "down");
-  // That one which is down does not answer is no news.
-  return { ...failed, effects: failed.effects.filter(({ kind }) => kind !== "note") };
+  return restart(missed, why, nowMs, "down");
 }
 
 // ---------------------------------------------------------------- what others want of it
@@ -245,7 +243,7 @@ function withdraw(state: PdState, requestId: number): Step {
 }
 
 function loseLine(state: PdState, why: string): Step {
-  const isNews = state.standing !== "down";
+  const kind = state.standing === "down" ? "note" : "down";
   return {
     state: {
       ...state,
@@ -263,6 +261,6 @@ function loseLine(state: PdState, why: string): Step {
       onlineSinceMs: null,
       isStatusAsked: false,
     },
-    effects: [...settleAll(state, why), ...(isNews ? [{ kind: "down", why } as const] : [])],
+    effects: [...settleAll(state, why), ...(state.why === why ? [] : [{ kind, why } as const])],
   };
 }

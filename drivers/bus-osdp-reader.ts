@@ -15,6 +15,7 @@ import type {
   Stamp,
 } from "./driver.ts";
 import { FirstNews } from "./first-news.ts";
+import { Outage } from "./outage.ts";
 import { type Reads, readBits, readCharacters } from "./reads.ts";
 
 /** A light or a beep that comes later than this is for somebody else. */
@@ -45,6 +46,7 @@ export class OsdpReader implements Reader {
   readonly #options: OsdpReaderOptions;
   readonly #world: DriverWorld;
   readonly #events: ReaderEvents;
+  readonly #outage: Outage;
   #hold: PdHold | null = null;
   #observer: Observer | null = null;
   readonly #news: FirstNews<[PdNews, Stamp]>;
@@ -53,6 +55,7 @@ export class OsdpReader implements Reader {
     this.#options = options;
     this.#world = world;
     this.#events = events;
+    this.#outage = new Outage(`reader ${options.id}`, world.log);
     this.#news = new FirstNews(world.clock, ([news, stamp]) => this.#tell(news, stamp));
   }
 
@@ -121,13 +124,11 @@ export class OsdpReader implements Reader {
     const { log } = this.#world;
     switch (news.kind) {
       case "up":
-        log.info(`reader ${id} is up`);
+        this.#outage.up();
         return this.#events.up(news.model === null ? {} : { model: news.model });
       case "down":
-        log.warn(`reader ${id} is down`, { why: news.why });
-        return this.#events.down(news.why);
       case "note":
-        return log.warn(`reader ${id} is still down`, { why: news.why });
+        return this.#outage.down(news.why) ? this.#events.down(news.why) : undefined;
       case "raw":
         this.#observer?.({ ...news.bits, kind: "bits" }, stamp);
         return this.#read(readBits(news.bits, reads, issuers), stamp);

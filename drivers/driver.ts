@@ -1,8 +1,8 @@
 /**
  * What a driver is. A driver module is a value `{ type, kind, create }` listed in `registry.ts`; its options'
  * shape lives in `config/schema.ts` under its type's name. `create` stores and does nothing else; `start` acts;
- * `stop` is safe at any time. A device never throws from its data path: it reports *down* once and is reopened
- * by its supervisor with capped backoff.
+ * `stop` is safe at any time. A device never throws from its data path: it reports *down* with its reason, and is
+ * reopened by its supervisor with capped backoff.
  */
 import type { Clock, Log, OpenChannel, Random } from "./ports.ts";
 
@@ -43,7 +43,7 @@ export interface ReaderEvents {
   /** A presentation, stamped when its first byte was seen by us. */
   reading(reading: Reading, stamp: Stamp): void;
   up(device: { model?: string }): void;
-  /** Once for each time it goes down, and once when the first opening fails. */
+  /** Once for each time it goes down, once when the first opening fails, and again when another reason keeps it down. */
   down(why: string): void;
   /** What the device tells of itself beside cards; left out where nobody wants to know. */
   notice?(notice: ReaderNotice, stamp: Stamp): void;
@@ -104,6 +104,7 @@ export interface RelayEvents {
   released(): void;
   failed(why: string): void;
   up(device: { model?: string }): void;
+  /** As a reader's. */
   down(why: string): void;
 }
 
@@ -126,6 +127,7 @@ export interface InputEvents {
   /** It closed (`active`) or opened, bounces left out. The state at `start` is told when it is active. */
   changed(active: boolean, stamp: Stamp): void;
   up(device: { model?: string }): void;
+  /** As a reader's. */
   down(why: string): void;
 }
 

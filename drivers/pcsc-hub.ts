@@ -18,13 +18,15 @@ import { type Device, SILENT, Supervisor } from "./supervise.ts";
 const MISSING_MS_MIN = 2_000;
 const MISSING_MS_MAX = 60_000;
 
+const AFRESH = "a PC/SC reader has gone: starting afresh";
+
 /** A card on each of 16 readers while the process starts is a fraction of it. */
 const EARLY_MAX = 256;
 
 /** What happens at one reader, from the process. */
 export type AtReader = Extract<FromPcsc, { kind: "card" | "asked" | "answer" | "failed" | "left" | "done" }>;
 
-/** `reader`: the whole name. Ups and downs take turns. */
+/** `reader`: the whole name. `down` again while it is down: for another reason. */
 export interface PcscListener {
   up(reader: string): void;
   down(why: string): void;
@@ -228,12 +230,12 @@ export class PcscHub {
     }
   }
 
-  /** Tells of it unless it is down already. */
+  /** Tells of it unless it is down already, for the same reason. That we start afresh is no reason why one was missing before. */
   #down(seat: Seat, why: string): void {
-    const isNews = seat.reader !== null || seat.why === null;
+    if (seat.why === why || (seat.why !== null && why === AFRESH)) return;
     seat.reader = null;
     seat.why = why;
-    if (isNews) seat.listener.down(why);
+    seat.listener.down(why);
   }
 
   #expect(): void {
@@ -241,7 +243,7 @@ export class PcscHub {
       this.#missing = null;
       this.#missingMs = Math.min(2 * this.#missingMs, MISSING_MS_MAX);
       this.#leave();
-      this.#lose("a PC/SC reader has gone: starting afresh");
+      this.#lose(AFRESH);
     });
   }
 }

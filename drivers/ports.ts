@@ -151,7 +151,7 @@ export interface BrokerSession {
 
 export interface BrokerEvents {
   up(session: BrokerSession): void;
-  /** Once after each `up`, and once for each first failure of a row; `why` is fit to be shown. */
+  /** Once after each `up`, once for the first failure of a row, and again for each that has another reason; `why` is fit to be shown. */
   down(why: string): void;
   received(message: Received): void;
   /** The broker has answered to one of our subscriptions, in this connection: `why` it refuses it, or null. */

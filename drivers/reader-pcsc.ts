@@ -12,6 +12,7 @@ import type {
   Stamp,
 } from "./driver.ts";
 import { FirstNews } from "./first-news.ts";
+import { Outage } from "./outage.ts";
 import type { AtReader, PcscHold, PcscHub } from "./pcsc-hub.ts";
 import type { Timer } from "./ports.ts";
 
@@ -49,6 +50,7 @@ class PcscReader implements Reader {
   #card: { atr: string; stamp: Stamp } | null = null;
   /** The UID of the card that lies there, kept while the reader is down. */
   #lying: string | null = null;
+  readonly #outage: Outage;
   #quietTries = 0;
   /** The command whose answer is awaited. */
   #quieting: number | null = null;
@@ -60,6 +62,7 @@ class PcscReader implements Reader {
     this.#options = options;
     this.#world = world;
     this.#events = events;
+    this.#outage = new Outage(`reader ${options.id}`, world.log);
     this.#news = new FirstNews(world.clock, (news) => this.#tell(news));
   }
 
@@ -101,18 +104,16 @@ class PcscReader implements Reader {
   }
 
   #tell(news: News): void {
-    const { id } = this.#options;
     switch (news.kind) {
       case "up":
         this.#quietTries = 0;
-        this.#world.log.info(`reader ${id} is up`);
+        this.#outage.up();
         this.#events.up({ model: news.reader });
         return this.#quiet();
       case "down":
         this.#card = null;
         this.#darken();
-        this.#world.log.warn(`reader ${id} is down`, { why: news.why });
-        return this.#events.down(news.why);
+        return this.#outage.down(news.why) ? this.#events.down(news.why) : undefined;
       case "at":
         return this.#happened(news.what, news.stamp);
     }

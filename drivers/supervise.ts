@@ -1,8 +1,9 @@
 /**
- * Keeps a device open: opens it, waits until it is lost, tells of it once, and opens it again with capped
- * backoff, for ever. Knows nothing of what the device is.
+ * Keeps a device open: opens it, waits until it is lost, tells why, and opens it again with capped backoff, for ever.
+ * Knows nothing of what the device is.
  */
 import type { DriverWorld } from "./driver.ts";
+import { Outage } from "./outage.ts";
 import type { Log } from "./ports.ts";
 import { wordsOf } from "./words.ts";
 
@@ -28,7 +29,7 @@ export interface Supervision<D extends Device> {
   open(lost: (why: string) => void): Promise<D>;
   /** The device is open. Never before `start` resolves or after `stop` is called, like `down`. */
   up(device: D): void;
-  /** Once an outage, and once when the first opening fails. */
+  /** Once an outage, once when the first opening fails, and again when another reason keeps it down. */
   down(why: string): void;
 }
 
@@ -37,8 +38,7 @@ export class Supervisor<D extends Device> {
   readonly #world: Pick<DriverWorld, "clock" | "random" | "log">;
   #running: { tried: Promise<void>; ended: Promise<void> } | null = null;
   #stopping = false;
-  /** What was told last. */
-  #standing: "new" | "up" | "down" = "new";
+  readonly #outage: Outage;
   #failures = 0;
   /** Ends whatever the loop is waiting for: the loss of the device, or the time of the next try. */
   #wake: (() => void) | null = null;
@@ -46,6 +46,7 @@ export class Supervisor<D extends Device> {
   constructor(what: Supervision<D>, world: Pick<DriverWorld, "clock" | "random" | "log">) {
     this.#what = what;
     this.#world = world;
+    this.#outage = new Outage(what.name, world.log);
   }
 
   /** Resolves when the device has been opened or has failed once. */
@@ -72,11 +73,7 @@ export class Supervisor<D extends Device> {
       // Whoever awaits `start` goes on before it hears of anything.
       await tried.promise;
       const why = device && !this.#stopping ? await this.#hold(device, loss) : failed;
-      if (!this.#stopping && this.#standing !== "down") {
-        this.#standing = "down";
-        this.#world.log.warn(`${this.#what.name} is down`, { why });
-        this.#what.down(why);
-      }
+      if (!this.#stopping && this.#outage.down(why)) this.#what.down(why);
       await device?.close();
       if (!this.#stopping) await this.#pause();
     }
@@ -93,10 +90,9 @@ export class Supervisor<D extends Device> {
 
   /** From up to lost, or to `stop`. */
   async #hold(device: D, loss: Deferred<string>): Promise<string> {
-    const { clock, log } = this.#world;
+    const { clock } = this.#world;
     const sinceMs = clock.monotonicMs();
-    this.#standing = "up";
-    log.info(`${this.#what.name} is up`);
+    this.#outage.up();
     this.#what.up(device);
     this.#wake = () => loss.resolve("stopped");
     const why = await loss.promise;

@@ -99,14 +99,17 @@ export class Contacts {
       },
       down: (why) => {
         this.#change(use, "down", why);
-        flaps.take(why);
+        // Another reason for the same outage is shown, and is no event.
+        if (!isDown) flaps.take(why);
         isDown = true;
       },
     };
   }
 
   #change(use: InputUse, state: InputState["state"], why: string | null): void {
-    this.#states.set(use, { state, since: this.#now(), why: why === null ? null : cut(why) });
+    const before = this.#states.get(use);
+    const since = state === "down" && before?.state === state ? before.since : this.#now();
+    this.#states.set(use, { state, since, why: why === null ? null : cut(why) });
     this.#rooms.changed();
   }
 

@@ -126,14 +126,16 @@ export class Intake {
   #changeState(id: string, state: "up" | "down", why: string | null, model: string | null): void {
     const desk = this.#desks.get(id);
     if (desk === undefined) return;
+    const isStillDown = state === "down" && desk.state.state === "down";
     desk.state = {
       ...desk.state,
       state,
       why: why === null ? null : cut(why),
       model: model === null ? desk.state.model : cut(model),
-      since: timeOf(this.#rooms.scribe.stamp()),
+      since: isStillDown ? desk.state.since : timeOf(this.#rooms.scribe.stamp()),
     };
-    desk.flaps.take(why);
+    // Another reason for the same outage is shown, and is no event.
+    if (!isStillDown) desk.flaps.take(why);
     this.#rooms.changed();
   }
 

@@ -231,7 +231,8 @@ export class Turnstile {
       },
       down: (why) => {
         this.#relayChanged("down", why);
-        this.#flaps.take(why);
+        // Another reason for the same outage is shown, and is no event.
+        if (!isDown) this.#flaps.take(why);
         isDown = true;
       },
     };
@@ -272,7 +273,9 @@ export class Turnstile {
   }
 
   #relayChanged(state: RelayState["state"], why: string | null): void {
-    this.#relayState = { state, since: this.#now(), why: why === null ? null : cut(why) };
+    const since =
+      state === "down" && this.#relayState?.state === state ? this.#relayState.since : this.#now();
+    this.#relayState = { state, since, why: why === null ? null : cut(why) };
     this.#rooms.changed();
   }
 

@@ -21,7 +21,9 @@ export class InputListener implements InputEvents {
   /** What it said of the contact. */
   levels: boolean[] = [];
   stamps: Stamp[] = [];
+  /** Its ups and downs, each down with the first of its reasons. */
   states: string[] = [];
+  #why: string | null = null;
   faults: string[] = [];
   speaking = false;
 
@@ -37,12 +39,14 @@ export class InputListener implements InputEvents {
     this.#heard("up");
     if (this.states.at(-1) === "up") this.faults.push("up twice");
     this.states.push("up");
+    this.#why = null;
   }
 
   down(why: string): void {
     this.#heard("down");
-    if (this.states.at(-1)?.startsWith("down")) this.faults.push("down twice");
-    this.states.push(`down: ${why}`);
+    if (why === this.#why) this.faults.push("the same reason twice");
+    if (this.#why === null) this.states.push(`down: ${why}`);
+    this.#why = why;
   }
 
   #heard(what: string): void {

@@ -21,7 +21,9 @@ export interface RelayBench {
 export class RelayListener implements RelayEvents {
   /** `energised`, `released`, `failed: …`. */
   outcomes: string[] = [];
+  /** Its ups and downs, each down with the first of its reasons. */
   states: string[] = [];
+  #last: string | null = null;
   faults: string[] = [];
   started = false;
 
@@ -48,8 +50,10 @@ export class RelayListener implements RelayEvents {
 
   #state(state: string): void {
     if (!this.started) this.faults.push(`${state} before start resolved`);
-    if (this.states.at(-1)?.split(":")[0] === state.split(":")[0]) this.faults.push(`${state} twice`);
-    this.states.push(state);
+    if (state === this.#last) this.faults.push(`${state} twice`);
+    const isStillDown = this.#last?.startsWith("down") && state.startsWith("down");
+    if (!isStillDown) this.states.push(state);
+    this.#last = state;
   }
 }
 

@@ -176,7 +176,10 @@ describe("events", () => {
     gateway.readerEvents("in-1").up({ model: "a reader" });
     gateway.readerEvents("in-2").up({});
     gateway.readerEvents("in-2").down("unplugged");
-    for (let plug = 0; plug < 20; plug += 1) gateway.readerEvents("strict-1").down("x".repeat(10_000));
+    for (let plug = 0; plug < 20; plug += 1) {
+      gateway.readerEvents("strict-1").up({});
+      gateway.readerEvents("strict-1").down("x".repeat(10_000));
+    }
     const notices: ReaderNotice[] = [
       { kind: "tamper", active: true },
       { kind: "power", failed: true },

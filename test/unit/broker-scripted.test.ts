@@ -155,6 +155,21 @@ describe("publishing", () => {
     expect(client.downs).toEqual([why]);
   });
 
+  test("tells each other reason for which it stays out of reach, and none twice", async () => {
+    let refusals = 0;
+    server = await startScriptedBroker((link) => {
+      refusals += 1;
+      answer(0x20, 0x03, 0x00, refusals <= 2 ? 0x86 : 0x89, 0x00)(link);
+    });
+    client = watch({ urls: [server.url] });
+    await client.down(2);
+    expect(refusals).toBeGreaterThan(2);
+    expect(client.downs.map((why) => why.replace(/^[^ ]+ /, ""))).toEqual([
+      "the broker refuses the user name or password: check mqtt.username and mqtt.password",
+      expect.stringMatching(/busy/),
+    ]);
+  });
+
   test("leaves the content type out on 3.1.1, which has none", async () => {
     server = await startScriptedBroker(
       ({ level, socket }) => (level === 5 ? socket.destroy() : socket.write(Uint8Array.from(CONNACK_4))),

@@ -195,6 +195,29 @@ describe("devices", () => {
     expect(bench.log.messages("warn").length).toBe(1);
   });
 
+  test("show what keeps them down now, since when they are, and write one event of it", async () => {
+    const bench = openGate({ accessPoints: [{ id: GATE, inputs: { tamper: {} } }] });
+    const { gateway } = bench;
+    const devices = [
+      { events: gateway.readerEvents(READER), state: () => gateway.readerStates()[READER] },
+      { events: gateway.relayEvents(GATE), state: () => gateway.relayStates()[GATE] },
+      { events: gateway.inputEvents(GATE, "tamper"), state: () => gateway.inputStates()[GATE]?.tamper },
+    ];
+    for (const { events, state } of devices) {
+      events.down("unplugged");
+      const since = state()?.since;
+      await bench.clock.advance(1_000);
+      events.down("another program has it");
+      expect(state()).toMatchObject({ state: "down", why: "another program has it", since });
+    }
+    const written = [...bench.dataOf("reader"), ...bench.dataOf("gateway")];
+    expect(written.map(({ event, why }) => [event, why])).toEqual([
+      ["down", "unplugged"],
+      ["relay-down", "unplugged"],
+      ["input-down", "unplugged"],
+    ]);
+  });
+
   test("that are relays raise an alarm of their own", () => {
     const bench = openGate({ accessPoints: [{ id: GATE }, { id: "south-in" }] });
     const [north, south] = [bench.gateway.relayEvents(GATE), bench.gateway.relayEvents("south-in")];

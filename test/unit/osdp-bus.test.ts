@@ -17,6 +17,7 @@ class Ear implements ReaderEvents {
   readings: string[] = [];
   stamps: number[] = [];
   states: string[] = [];
+  why: string | null = null;
   notices: ReaderNotice[] = [];
 
   reading: ReaderEvents["reading"] = (reading, stamp) => {
@@ -26,7 +27,11 @@ class Ear implements ReaderEvents {
     else this.readings.push(`${reading.credential.uid} ${reading.credential.part}`);
   };
   up = ({ model }: { model?: string }) => this.states.push(`up ${model}`);
-  down = (why: string) => this.states.push(`down ${why}`);
+  /** Each down with the first of its reasons. */
+  down = (why: string) => {
+    this.why = why;
+    if (!this.states.at(-1)?.startsWith("down")) this.states.push(`down ${why}`);
+  };
   notice = (notice: ReaderNotice) => this.notices.push(notice);
 
   get alarms(): string[] {
@@ -458,6 +463,7 @@ describe("neighbours on a line", () => {
     await world.clock.advance(10);
     for (const { states } of ears) expect(states.slice(1)).toEqual(["down /dev/ttyUSB0 was unplugged"]);
     await world.clock.advance(60_000);
+    for (const { why } of ears) expect(why).toMatch(/^\/dev\/ttyUSB0 is not there/);
     site.comeBack();
     await world.clock.advance(5_000);
     for (const pd of site.pds) pd.present(`BB-1234-56789${pd.address}`);

@@ -110,6 +110,7 @@ describe("PC/SC readers", () => {
     site.pcsc.stop();
     await advance(20_000);
     expect(whyDown(heard)).toMatch(/^down: pcscd has ended/);
+    expect(heard.why).toMatch(/^pcscd is not running/);
     site.pcsc.run();
     await advance(5_000);
     site.pcsc.unplug(ONE);

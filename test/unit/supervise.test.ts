@@ -67,6 +67,35 @@ describe("a supervisor", () => {
     await bench.supervisor.stop();
   });
 
+  it("tells of each other reason that keeps it down, and logs each of them once, up to a dozen", async () => {
+    const bench = new Bench();
+    bench.fault = "it is not there";
+    await bench.supervisor.start();
+    await bench.advance(0);
+    for (const fault of ["it is not there", "another program has it", "it is not there"]) {
+      bench.fault = fault;
+      await bench.advance(10_000);
+    }
+    expect(bench.told).toEqual([
+      "down: it is not there",
+      "down: another program has it",
+      "down: it is not there",
+    ]);
+    expect(bench.world.logged).toEqual(["warn reader r is down", "warn reader r is still down"]);
+    for (let reason = 0; reason < 50; reason += 1) {
+      bench.fault = `reason ${reason}`;
+      await bench.advance(5_000);
+    }
+    expect(bench.told.at(-1)).toBe("down: reason 49");
+    expect(bench.world.logged.length).toBe(12);
+    bench.fault = null;
+    await bench.advance(5_000);
+    bench.lose("it is not there");
+    await bench.advance(0);
+    expect(bench.world.logged.slice(12)).toEqual(["info reader r is up", "warn reader r is down"]);
+    await bench.supervisor.stop();
+  });
+
   it("tries again within a quarter of a second at first, then ever more slowly, but at least every 4 s", async () => {
     const bench = new Bench();
     bench.fault = "no";
