@@ -30,8 +30,13 @@ const FILE_BYTES_MAX = (ENTRIES_MAX + UNJOURNALED_MAX + WAITING_CHANGES_MAX) * C
 /** Lines of the file made in one turn of the loop: about a millisecond on a small machine. */
 const PIECE_LINES = 250;
 
-/** `refused`: nothing has changed; `why` is fit to be shown. */
-export type SiteOutcome = { kind: "done" } | { kind: "refused"; why: string };
+/** Why nothing has changed; `why` is fit to be shown. */
+export interface SiteRefusal {
+  code: "busy" | "not-on-it" | "full" | "not-kept";
+  why: string;
+}
+
+export type SiteOutcome = { kind: "done" } | ({ kind: "refused" } & SiteRefusal);
 
 interface Content extends Rules {
   unjournaled: readonly SiteChange[];
@@ -100,7 +105,7 @@ export class SiteList {
   /** Resolves once the change is durable and in force, or is refused. */
   change(change: SiteChange): Promise<SiteOutcome> {
     if (this.#waiting.length >= WAITING_CHANGES_MAX) {
-      return Promise.resolve({ kind: "refused", why: "too many changes at once; try again" });
+      return Promise.resolve({ kind: "refused", code: "busy", why: "too many changes at once; try again" });
     }
     return new Promise((tell) => {
       this.#waiting.push({ change, tell });
@@ -153,7 +158,7 @@ export class SiteList {
       for (const { change, tell } of group) {
         if (why === null) put(this.#inForce, change);
         else this.#undo(change);
-        tell(why === null ? { kind: "done" } : { kind: "refused", why });
+        tell(why === null ? { kind: "done" } : { kind: "refused", code: "not-kept", why });
       }
       // What was journaled is taken off the file with the next change that can be written.
       if (why !== null && this.#waiting.length === 0) break;
@@ -165,22 +170,25 @@ export class SiteList {
   #takeGroup(): Waiting[] {
     this.#dropEnded();
     return this.#waiting.splice(0).filter(({ change, tell }) => {
-      const why = this.#refusalOf(change);
-      if (why === null) put(this.#db.data, change);
-      else tell({ kind: "refused", why });
-      return why === null;
+      const refusal = this.#refusalOf(change);
+      if (refusal === null) put(this.#db.data, change);
+      else tell({ kind: "refused", ...refusal });
+      return refusal === null;
     });
   }
 
-  #refusalOf({ event, card }: SiteChange): string | null {
+  #refusalOf({ event, card }: SiteChange): SiteRefusal | null {
     const { data } = this.#db;
     const { rule, isOn } = ruleOf(event);
     const isOnIt = data[rule].has(card);
-    if (!isOn && !isOnIt) return `${card} is not ${rule} by this site`;
+    if (!isOn && !isOnIt) return { code: "not-on-it", why: `${card} is not ${rule} by this site` };
     if (isOn && !isOnIt && data.blocked.size + data.allowed.size >= ENTRIES_MAX)
-      return `the site list is full: it holds ${ENTRIES_MAX} cards`;
+      return { code: "full", why: `the site list is full: it holds ${ENTRIES_MAX} cards` };
     if (data.unjournaled.length >= UNJOURNALED_MAX)
-      return `${UNJOURNALED_MAX} changes wait to be journaled: start the gateway first`;
+      return {
+        code: "not-kept",
+        why: `${UNJOURNALED_MAX} changes wait to be journaled: start the gateway first`,
+      };
     return null;
   }
 

@@ -5,6 +5,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
+import type { Refusal } from "./refusals.ts";
 
 /**
  * What the handlers know of a request. `signedIn`: may see whole card numbers. `name`: who they say they are. `isStillIn`: the
@@ -46,15 +47,16 @@ function addressOf(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null;
 }
 
-/** An answer other than yes, as every route gives it: `{"error": "…"}`. */
+/** An answer other than yes, as every route gives it: `{"error": "…"}`, and a `code` where the page has words of its own for it. */
 export function refusal(
   status: 400 | 403 | 404 | 411 | 413 | 415 | 422 | 429 | 503,
   error: string,
+  code?: Refusal,
 ): HTTPException {
   const retry: Record<string, string> =
     status === 429 ? { "Retry-After": "60" } : status === 503 ? { "Retry-After": "1" } : {};
   return new HTTPException(status, {
-    res: Response.json({ error }, { status, headers: retry }),
+    res: Response.json({ error, code }, { status, headers: retry }),
     message: error,
   });
 }

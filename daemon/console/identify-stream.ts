@@ -41,7 +41,7 @@ export function identifyStream(c: Context<Visitor>, rooms: IdentifyRooms, reader
       send(`event: identified\ndata: ${JSON.stringify(tellable(identified))}\n\n`),
     );
   } catch (error) {
-    throw refusal(422, wordsOf(error));
+    throw refusal(422, wordsOf(error), "not-watched");
   }
   const body = new ReadableStream<Uint8Array>(
     {

@@ -109,7 +109,7 @@ export function shown(c: Context<Visitor>, text: string): string {
 
 /** Whoever has not signed in is told to. */
 export function askForPerson(c: Context<Visitor>): void {
-  if (!c.var.signedIn) throw refusal(403, "sign in first");
+  if (!c.var.signedIn) throw refusal(403, "sign in first", "sign-in");
 }
 
 /**
@@ -123,7 +123,8 @@ export function oneAtATime(): InTurn {
   return async <Result>(read: () => Promise<Result>, name: string | null = null): Promise<Result> => {
     const same = name === null ? undefined : named.get(name);
     if (same !== undefined) return same as Promise<Result>;
-    if (waiting >= READS_WAITING_MAX) throw refusal(503, "too many are asking; ask again in a second");
+    if (waiting >= READS_WAITING_MAX)
+      throw refusal(503, "too many are asking; ask again in a second", "busy");
     waiting += 1;
     const result = last.then(() => {
       if (name !== null) named.delete(name);

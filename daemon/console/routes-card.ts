@@ -35,14 +35,15 @@ export function cardRoutes(rooms: CardRooms, inTurn: InTurn): Hono<Visitor> {
   /** What was asked for, as the card list knows it; `typed`: the visitor's own words for it. */
   const asked = async (c: Context<Visitor>): Promise<{ card: string; typed: string | null }> => {
     const typed = c.req.param("card") ?? "";
-    if (typed.length > CARD_CHARACTERS_MAX) throw refusal(400, "this is too long for a card number");
+    if (typed.length > CARD_CHARACTERS_MAX)
+      throw refusal(400, "this is too long for a card number", "no-number");
     const seq = Number(BY_TAP.exec(typed)?.[1] ?? 0);
     if (seq === 0 && !c.var.signedIn && !admitGuess())
-      throw refusal(429, "too many look-ups; wait a minute, or sign in");
+      throw refusal(429, "too many look-ups; wait a minute, or sign in", "too-often");
     if (seq === 0) return { card: typed, typed };
     const [tap] = (await inTurn(() => rooms.taps(1, seq + 1))).taps;
     if (tap?.data.seq !== seq || typeof tap.data.card !== "string")
-      throw refusal(404, "there is no such tap, or no card number was read");
+      throw refusal(404, "there is no such tap, or no card number was read", "no-tap");
     return { card: tap.data.card, typed: null };
   };
 
@@ -50,7 +51,7 @@ export function cardRoutes(rooms: CardRooms, inTurn: InTurn): Hono<Visitor> {
     const { card, typed } = await asked(c);
     const found = rooms.lookup(card);
     if (c.var.signedIn) {
-      if (!admit()) throw refusal(429, "too many look-ups; wait a minute");
+      if (!admit()) throw refusal(429, "too many look-ups; wait a minute", "too-often");
       const who = { by: "console", name: c.var.name, address: addressOf(c) };
       await rooms.note("card-looked-up", { card: found.card, who });
       return c.json(found);
@@ -60,7 +61,7 @@ export function cardRoutes(rooms: CardRooms, inTurn: InTurn): Hono<Visitor> {
   app.get("/:card/story", async (c) => {
     const { card } = await asked(c);
     const { card: number } = rooms.lookup(card);
-    if (number === null) throw refusal(404, "this leads to no card number");
+    if (number === null) throw refusal(404, "this leads to no card number", "leads-nowhere");
     return answer(c, await inTurn(() => rooms.story(number)));
   });
   return app;

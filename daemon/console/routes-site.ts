@@ -85,7 +85,7 @@ export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
     const { card, do: what, until, why } = await textsOf(c, ["card", "do"], ["until", "why"]);
     if (!isDoing(what)) throw refusal(400, `do is one of ${Object.keys(DOINGS).join(", ")}`);
     const number = rooms.numberOf(card);
-    if (number === null) throw refusal(422, "this is no card number like BB-1234-567890");
+    if (number === null) throw refusal(422, "this is no card number like BB-1234-567890", "no-number");
     const outcome = await rooms.changeSiteList({
       event: DOINGS[what],
       card: number,
@@ -93,20 +93,25 @@ export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
       why: why ?? null,
       who: { by: "console", name: c.var.name ?? "" },
     });
-    if (outcome.kind === "refused") throw refusal(outcome.isUsage ? 422 : 503, outcome.why);
+    if (outcome.kind === "refused") throw refusal(outcome.isUsage ? 422 : 503, outcome.why, outcome.code);
     return answer(c, { change: shownOf(outcome.change) });
   });
   app.post("/openings", ...TAKE_JSON, async (c) => {
     askForPerson(c);
     const { accessPoint, why = "" } = await textsOf(c, ["accessPoint"], ["why"]);
     if (!isOneLine(why, WHY_CHARACTERS_MAX))
-      throw refusal(422, `the reason must be one line of at most ${WHY_CHARACTERS_MAX} characters`);
-    if (!admitOpening()) throw refusal(429, "too many openings; wait a minute");
+      throw refusal(422, `the reason must be one line of at most ${WHY_CHARACTERS_MAX} characters`, "reason");
+    if (!admitOpening()) throw refusal(429, "too many openings; wait a minute", "too-often");
     const claims = { who: { by: "console", name: c.var.name ?? "" }, why: why === "" ? null : why } as const;
     const opening = await rooms.open(accessPoint, claims);
-    if (opening === null) throw refusal(422, `there is no access point ${accessPoint} with a relay`);
+    if (opening === null)
+      throw refusal(422, `there is no access point ${accessPoint} with a relay`, "no-relay");
     if (opening === "withheld")
-      throw refusal(503, "the journal could not be written, and what is not written down is not done");
+      throw refusal(
+        503,
+        "the journal could not be written, and what is not written down is not done",
+        "not-written",
+      );
     return c.json({ pulse: opening }, 202);
   });
   app.get("/presence", async (c) => {
@@ -125,8 +130,8 @@ export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
     } = await textsOf(c, ["card", "do", "why"], ["accessPoint", "when"]);
     if (!isWay(what)) throw refusal(400, `do is one of ${Object.keys(WAYS).join(", ")}`);
     const number = rooms.numberOf(card);
-    if (number === null) throw refusal(422, "this is no card number like BB-1234-567890");
-    if (!admitWord()) throw refusal(429, "too much is said by hand; wait a minute");
+    if (number === null) throw refusal(422, "this is no card number like BB-1234-567890", "no-number");
+    if (!admitWord()) throw refusal(429, "too much is said by hand; wait a minute", "too-often");
     const outcome = await rooms.sayPresence({
       event: WAYS[what],
       card: number,
@@ -135,7 +140,7 @@ export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
       why,
       who: { by: "console", name: c.var.name ?? "" },
     });
-    if (outcome.kind === "refused") throw refusal(outcome.isUsage ? 422 : 503, outcome.why);
+    if (outcome.kind === "refused") throw refusal(outcome.isUsage ? 422 : 503, outcome.why, outcome.code);
     return answer(c, { word: outcome.word });
   });
   app.get("/identify/:reader", (c) => {

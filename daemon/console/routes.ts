@@ -15,6 +15,7 @@ import { ailment, type Status } from "../report/status.ts";
 import { refusal, type Visitor } from "./access.ts";
 import type { Live } from "./live.ts";
 import { languageOf, type Page } from "./page.ts";
+import type { Refusal } from "./refusals.ts";
 import { answer, integerOf, oneAtATime, shown, TAKE_JSON, textsOf } from "./request.ts";
 import { type CardRooms, cardRoutes } from "./routes-card.ts";
 import { type SiteRooms, siteRoutes } from "./routes-site.ts";
@@ -53,7 +54,7 @@ export function createApp(
   app.onError((error) => {
     if (error instanceof HTTPException) return error.getResponse();
     log.error("the console failed to answer", { why: maskCards(error.message) });
-    return Response.json({ error: "the gateway failed to answer; its log says why" }, { status: 500 });
+    return failed();
   });
   app.notFound((c) => c.json({ error: "there is nothing here" }, 404));
   app.use(headers());
@@ -96,13 +97,13 @@ export function createApp(
   app.post("/api/taps", ...TAKE_JSON, async (c) => {
     const { reader, credential } = await textsOf(c, ["reader", "credential"]);
     const why = rooms.present(reader, credential);
-    if (why !== null) throw refusal(422, shown(c, why));
+    if (why !== null) throw refusal(422, shown(c, why), "no-test-tap");
     return c.json({ taken: true }, 202);
   });
   app.get("/api/events", (c) => {
     const { outgoing } = c.env;
     const stream = live.open(c.var.isStillIn, () => outgoing.destroy());
-    if (stream === null) throw refusal(503, "too many pages are open on this gateway");
+    if (stream === null) throw refusal(503, "too many pages are open on this gateway", "busy");
     // However it ends, and also where nobody reads the body (HEAD).
     outgoing.once("close", stream.closed);
     return c.body(stream.body, 200, { "Content-Type": "text/event-stream" });
@@ -111,6 +112,11 @@ export function createApp(
   app.route("/api/cards", cardRoutes(rooms, inTurn));
   app.route("/api", siteRoutes(rooms, inTurn));
   return app;
+}
+
+function failed(): Response {
+  const code: Refusal = "failed";
+  return Response.json({ error: "the gateway failed to answer; its log says why", code }, { status: 500 });
 }
 
 /** Nothing from elsewhere, in no frame, and nothing kept by a browser that the next person may use. */
@@ -142,10 +148,14 @@ function queryOf(c: Context<Visitor>): TapQuery | null {
   const { card, reason, accessPoint, reader, from, to } = c.req.query();
   const cardEnd = card?.replace(/[^0-9]/g, "") ?? null;
   if (cardEnd !== null && !/^\d{2,10}$/.test(cardEnd))
-    throw refusal(400, "card is a card number's last digits");
+    throw refusal(400, "card is a card number's last digits", "digits");
   // Otherwise digits that are not shown could be tried out.
   if (cardEnd !== null && cardEnd.length > OPEN_DIGITS_MAX && !c.var.signedIn)
-    throw refusal(403, `sign in to search by more than a card number's last ${OPEN_DIGITS_MAX} digits`);
+    throw refusal(
+      403,
+      `sign in to search by more than a card number's last ${OPEN_DIGITS_MAX} digits`,
+      "digits",
+    );
   if (reason !== undefined && !isReason(reason)) throw refusal(400, `reason is one of ${REASONS.join(", ")}`);
   const query = {
     cardEnd,

@@ -63,8 +63,10 @@ export function sessionRoutes(door: Door): Hono<Visitor> {
   app.get("/", whoIs);
   app.post("/", ...TAKE_JSON, async (c) => {
     const { password, name } = await textsOf(c, ["password", "name"]);
-    if (door.password === null) throw refusal(422, "this console has no password: nobody can sign in");
-    if (!(await isRight(door.password, password, c))) throw refusal(403, "this is not the password");
+    if (door.password === null)
+      throw refusal(422, "this console has no password: nobody can sign in", "no-password");
+    if (!(await isRight(door.password, password, c)))
+      throw refusal(403, "this is not the password", "password");
     askForName(name);
     const token = door.sessions.open(name);
     door.log.info("signed in at the console", { name, address: addressOf(c) });
@@ -92,7 +94,7 @@ export function addressOf(c: Context<Visitor>): string {
 /** It is written down with all they do. */
 function askForName(name: string): void {
   if (!isOneLine(name, WHO_CHARACTERS_MAX))
-    throw refusal(422, `your name must be one line of at most ${WHO_CHARACTERS_MAX} characters`);
+    throw refusal(422, `your name must be one line of at most ${WHO_CHARACTERS_MAX} characters`, "name");
 }
 
 function enter(c: Context<Visitor>, name: string | null, isStillIn: () => boolean): void {
@@ -109,9 +111,9 @@ async function isRight(password: Password, given: string, c: Context<Visitor>): 
     case "wrong":
       return false;
     case "spent":
-      throw refusal(429, "too many wrong passwords; wait a minute");
+      throw refusal(429, "too many wrong passwords; wait a minute", "passwords-spent");
     case "busy":
-      throw refusal(503, "too many are signing in; try again in a second");
+      throw refusal(503, "too many are signing in; try again in a second", "busy");
   }
 }
 

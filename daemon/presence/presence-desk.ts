@@ -69,10 +69,15 @@ export interface HandWord {
   isDurable: boolean;
 }
 
+export interface HandFault {
+  code: "where" | "reason" | "name" | "when" | "when-unset" | "when-ahead" | "when-long-ago";
+  why: string;
+}
+
 /** `isUsage`: it was asked for wrongly. Nothing has changed then. */
 export type HandAnswer =
   | { kind: "done"; word: HandWord }
-  | { kind: "refused"; why: string; isUsage: boolean };
+  | ({ kind: "refused"; isUsage: boolean } & HandFault);
 
 export interface RollCall {
   /** When it was asked, RFC 3339. */
@@ -170,9 +175,11 @@ export class PresenceDesk {
     const accessPoint = request.accessPoint ?? this.#onlyOne(direction);
     const wallMs = when === null ? stamp.wallMs : readInstant(when);
     const why = request.why.trim();
-    const fault = this.#placeFault(accessPoint) ?? wordFault(why, who) ?? timeFault(wallMs, stamp);
-    if (fault !== null || accessPoint === null || wallMs === null)
-      return { kind: "refused", why: fault ?? "", isUsage: true };
+    if (accessPoint === null || !this.#resetMs.has(accessPoint))
+      return refused(this.#placeFault(accessPoint));
+    if (wallMs === null) return refused(NO_TIME);
+    const fault = wordFault(why, who) ?? timeFault(wallMs, stamp);
+    if (fault !== null) return refused(fault);
     const word = { event, card, accessPoint, when: new Date(wallMs).toISOString(), why, who };
     const settlement = await this.#write(word, stamp);
     this.#presence.passed({
@@ -196,12 +203,13 @@ export class PresenceDesk {
     return one === undefined || another !== undefined ? null : one.id;
   }
 
-  #placeFault(accessPoint: string | null): string | null {
-    if (accessPoint !== null && this.#resetMs.has(accessPoint)) return null;
+  #placeFault(accessPoint: string | null): HandFault {
     const there = [...this.#resetMs.keys()].join(", ");
-    return accessPoint === null
-      ? `say at which access point: ${there}`
-      : `there is no access point ${accessPoint}; there are ${there}`;
+    const why =
+      accessPoint === null
+        ? `say at which access point: ${there}`
+        : `there is no access point ${accessPoint}; there are ${there}`;
+    return { code: "where", why };
   }
 
   #write({ event, card, accessPoint, when, why, who }: Omit<HandWord, "isDurable">, stamp: Stamp) {
@@ -222,18 +230,31 @@ export class PresenceDesk {
   }
 }
 
-function wordFault(why: string, { name }: Who): string | null {
-  if (why === "" || !isOneLine(why, WHY_CHARACTERS_MAX))
-    return `the reason must be one line of 1 to ${WHY_CHARACTERS_MAX} characters`;
-  return isOneLine(name, WHO_CHARACTERS_MAX)
-    ? null
-    : `the name of who says so must be one line of at most ${WHO_CHARACTERS_MAX} characters`;
+const NO_TIME: HandFault = {
+  code: "when",
+  why: "the time must be one with its offset, like 2026-12-24T16:00:00+01:00",
+};
+
+function refused(fault: HandFault): HandAnswer {
+  return { kind: "refused", ...fault, isUsage: true };
 }
 
-function timeFault(saidMs: number | null, { trusted, wallMs }: Stamp): string | null {
-  if (saidMs === null) return "the time must be one with its offset, like 2026-12-24T16:00:00+01:00";
+function wordFault(why: string, { name }: Who): HandFault | null {
+  if (why === "" || !isOneLine(why, WHY_CHARACTERS_MAX))
+    return { code: "reason", why: `the reason must be one line of 1 to ${WHY_CHARACTERS_MAX} characters` };
+  if (isOneLine(name, WHO_CHARACTERS_MAX)) return null;
+  const words = `the name of who says so must be one line of at most ${WHO_CHARACTERS_MAX} characters`;
+  return { code: "name", why: words };
+}
+
+function timeFault(saidMs: number, { trusted, wallMs }: Stamp): HandFault | null {
   if (saidMs === wallMs) return null;
-  if (!trusted) return "this machine's clock is not set yet, so no other time can be said than now";
-  if (saidMs > wallMs) return "that time has not come yet";
-  return wallMs - saidMs >= REMEMBERED_MS ? "that is more than seven days ago" : null;
+  if (!trusted)
+    return {
+      code: "when-unset",
+      why: "this machine's clock is not set yet, so no other time can be said than now",
+    };
+  if (saidMs > wallMs) return { code: "when-ahead", why: "that time has not come yet" };
+  if (wallMs - saidMs < REMEMBERED_MS) return null;
+  return { code: "when-long-ago", why: "that is more than seven days ago" };
 }

@@ -14,7 +14,7 @@ import {
   WHY_CHARACTERS_MAX,
   type Who,
 } from "../../sync/site-change.ts";
-import { SiteList } from "../../sync/site-list.ts";
+import { SiteList, type SiteRefusal } from "../../sync/site-list.ts";
 import type { Settlement } from "../journal/journal.ts";
 import type { Line } from "../journal/record.ts";
 import { maskCards } from "../mask.ts";
@@ -53,10 +53,12 @@ export function siteRequestOf(params: Readonly<Record<string, unknown>>): SiteRe
   return change;
 }
 
+export type SiteFault = "until" | "until-passed" | "reason" | "name" | SiteRefusal["code"];
+
 /** `isUsage`: it was asked for wrongly. Nothing has changed then. */
 export type SiteAnswer =
   | { kind: "done"; change: SiteChange }
-  | { kind: "refused"; why: string; isUsage: boolean };
+  | { kind: "refused"; code: SiteFault; why: string; isUsage: boolean };
 
 export interface SiteStatus {
   blocked: number;
@@ -164,16 +166,23 @@ export class SiteDesk implements SiteRules {
   }
 
   #judge({ event, card, until, why, who }: SiteRequest): SiteAnswer {
-    const refuse = (words: string): SiteAnswer => ({ kind: "refused", why: words, isUsage: true });
+    const refuse = (code: SiteFault, words: string): SiteAnswer => {
+      return { kind: "refused", code, why: words, isUsage: true };
+    };
     const end = until === null ? null : readUntil(until, this.#siteTime);
-    if (until !== null && end === null) return refuse(UNTIL_WORDS);
-    if (end !== null && !ruleOf(event).isOn) return refuse("only a block or an allowance has an end");
-    if (end !== null && end.untilMs <= this.#nowMs()) return refuse(`${until} has passed already`);
+    if (until !== null && end === null) return refuse("until", UNTIL_WORDS);
+    if (end !== null && !ruleOf(event).isOn)
+      return refuse("until", "only a block or an allowance has an end");
+    if (end !== null && end.untilMs <= this.#nowMs())
+      return refuse("until-passed", `${until} has passed already`);
     const text = why?.trim() ?? "";
     if (!isOneLine(text, WHY_CHARACTERS_MAX))
-      return refuse(`the reason must be one line of at most ${WHY_CHARACTERS_MAX} characters`);
+      return refuse("reason", `the reason must be one line of at most ${WHY_CHARACTERS_MAX} characters`);
     if (!isOneLine(who.name, WHO_CHARACTERS_MAX))
-      return refuse(`the name of who asks must be one line of at most ${WHO_CHARACTERS_MAX} characters`);
+      return refuse(
+        "name",
+        `the name of who asks must be one line of at most ${WHO_CHARACTERS_MAX} characters`,
+      );
     const change: SiteChange = {
       event,
       card,

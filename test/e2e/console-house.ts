@@ -154,7 +154,7 @@ export function makeRooms(journaled = 100, clock: Clock = new SimClock()) {
     rollCall: async () => ROLL_CALL,
     sayPresence: async ({ accessPoint, ...request }) => {
       if (accessPoint === "nowhere")
-        return { kind: "refused", why: "there is no access point nowhere", isUsage: true };
+        return { kind: "refused", code: "where", why: "there is no access point nowhere", isUsage: true };
       noted.push({ accessPoint, ...request });
       return {
         kind: "done",
@@ -200,7 +200,7 @@ export function makeRooms(journaled = 100, clock: Clock = new SimClock()) {
     siteList: () => [...changes],
     changeSiteList: async ({ event, card, until, why, who }) => {
       if (until === "1999-01-01")
-        return { kind: "refused", why: "1999-01-01 has passed already", isUsage: true };
+        return { kind: "refused", code: "until-passed", why: "1999-01-01 has passed already", isUsage: true };
       const untilMs = until === null ? null : Date.parse(until);
       const change: SiteChange = { event, card, until, untilMs, why, who, at: SINCE, atTrusted: true };
       changes.push(change);

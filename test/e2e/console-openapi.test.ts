@@ -5,6 +5,7 @@ import addFormats from "ajv-formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { createLive } from "../../daemon/console/live.ts";
+import { REFUSALS } from "../../daemon/console/refusals.ts";
 import { createApp } from "../../daemon/console/routes.ts";
 import { Sessions } from "../../daemon/console/sessions.ts";
 import { sessionRoutes } from "../../daemon/console/sign-in.ts";
@@ -193,8 +194,12 @@ test.each(EXAMPLES)("$operation answers $status as documented ($path)", async (e
   const place = ["paths", path, method.toLowerCase(), "responses", String(example.status)];
   const answer = paths[path]?.[method.toLowerCase()]?.responses[String(example.status)];
   const at = answer?.$ref === undefined ? pointerOf(place) : answer.$ref.slice(1);
-  const body = type === "application/json" ? await response.json() : await response.text();
+  // biome-ignore lint/suspicious/noExplicitAny: the document says what is in it, and it is held against it
+  const body: any = type === "application/json" ? await response.json() : await response.text();
   expect(faultsOf(body, `${at}${pointerOf(["content", type, "schema"])}`)).toEqual([]);
+  // What a person may be refused at the page, it has words for.
+  if ([403, 404, 422, 429].includes(response.status) && path.startsWith("/api/"))
+    expect(REFUSALS).toContain(body.code);
 });
 
 test.each(operations)("%s documents what a stranger's page is told", async (operation) => {
@@ -285,6 +290,7 @@ test("every route of the console is documented, and no other", async () => {
   expect([...new Set(routes)].sort()).toEqual([...operations].sort());
 });
 
-test("the document knows the reasons, in their order", () => {
+test("the document knows the reasons, in their order, and the refusals", () => {
   expect(document.components.schemas.Reason.enum).toEqual([...REASONS]);
+  expect(document.components.schemas.Fault.properties.code.enum).toEqual([...REFUSALS]);
 });

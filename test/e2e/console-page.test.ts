@@ -216,7 +216,7 @@ test("somebody who comes in meanwhile is on the roll call, and what is refused i
   await page.fill("#hand-card", card);
   await page.fill("#hand-when", "2099-01-01T00:00");
   await page.click("button[value=leave]");
-  await expect.poll(() => page.innerText("main .notice")).toContain("has not come yet");
+  await expect.poll(() => page.innerText("main .notice")).toContain("Den tiden har inte varit än.");
 });
 
 test("the roll call on paper says whose, when, how many and each card with its gate, and has no buttons", async () => {
@@ -287,7 +287,7 @@ test("a wrong password is said in the dialog, which stays", async () => {
   await page.fill("#name", "Alva Ek");
   await page.fill("#password", "wrong");
   await page.click("dialog .strong");
-  await expect.poll(() => page.innerText("dialog [role=alert]")).not.toBe("");
+  await expect.poll(() => page.innerText("dialog [role=alert]")).toBe("Fel lösenord.");
 });
 
 test("with the keyboard alone one comes everywhere", async () => {

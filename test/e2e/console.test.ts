@@ -111,7 +111,10 @@ test("a virtual reader takes a test tap; another reader refuses it in words", as
   expect(presented).toEqual([{ reader: "office", credential: CARD }]);
 
   const refused = await postJson(`${url}/api/taps`, { reader: "north-in-1", credential: CARD });
-  expect([refused.status, await json(refused)]).toEqual([422, { error: "north-in-1 is no virtual reader" }]);
+  expect([refused.status, await json(refused)]).toEqual([
+    422,
+    { error: "north-in-1 is no virtual reader", code: "no-test-tap" },
+  ]);
 });
 
 test.each([

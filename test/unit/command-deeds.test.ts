@@ -24,7 +24,12 @@ function bench(more: Partial<DeedRooms> = {}) {
     turnstileOf: () => null,
     refresh: async () => undefined,
     list: () => LIST,
-    changeSiteList: async () => ({ kind: "refused", why: "the list is full", isUsage: false }),
+    changeSiteList: async () => ({
+      kind: "refused",
+      code: "not-kept",
+      why: "the list is full",
+      isUsage: false,
+    }),
     resend: async () => ({ sent: 3, why: null }),
     hasReader: (reader) => reader === "in-1",
     watch: (_reader, observer) => {

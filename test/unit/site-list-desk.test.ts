@@ -109,7 +109,7 @@ describe("a request", () => {
     const disk = new SimDisk();
     const { desk } = await deskOn(disk);
     const answer = await desk.change(request(more));
-    expect(answer).toEqual({ kind: "refused", why: expect.stringContaining(words), isUsage: true });
+    expect(answer).toMatchObject({ kind: "refused", why: expect.stringContaining(words), isUsage: true });
     expect(disk.seen(FILE)).toBeNull();
   });
 
@@ -133,6 +133,7 @@ describe("a request", () => {
     });
     expect(await desk.change(request({ event: "site-disallowed" }))).toEqual({
       kind: "refused",
+      code: "not-on-it",
       why: `${A} is not allowed by this site`,
       isUsage: false,
     });

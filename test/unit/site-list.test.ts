@@ -135,7 +135,7 @@ describe("the site list", () => {
     ];
     const outcomes = await Promise.all(asked.map((one) => list.change(one)));
     expect(outcomes.filter(({ kind }) => kind === "refused")).toEqual([
-      { kind: "refused", why: `${C} is not blocked by this site` },
+      { kind: "refused", code: "not-on-it", why: `${C} is not blocked by this site` },
     ]);
     expect(list.find("blocked", C)).toBeNull();
     // The pieces of a file with 400 lines are a few more writes, in the file and its copy.
@@ -160,6 +160,7 @@ describe("bounds", () => {
     await list.change(change("site-blocked", A, { until: "2026-11-23", untilMs: NOW_MS + 5 }));
     expect(await list.change(change("site-blocked", B))).toEqual({
       kind: "refused",
+      code: "full",
       why: `the site list is full: it holds ${ENTRIES_MAX} cards`,
     });
     expect((await list.change(change("site-blocked", A, { why: "again", untilMs: NOW_MS + 5 }))).kind).toBe(
@@ -183,6 +184,7 @@ describe("bounds", () => {
     }
     expect(await list.change(change("site-blocked", A))).toEqual({
       kind: "refused",
+      code: "not-kept",
       why: `${UNJOURNALED_MAX} changes wait to be journaled: start the gateway first`,
     });
     list.journaled(list.unjournaled);
@@ -194,7 +196,7 @@ describe("bounds", () => {
     const { list } = await listOn(new SimDisk());
     const asked = Array.from({ length: 1_001 }, () => list.change(change("site-blocked", A)));
     const refused = (await Promise.all(asked)).filter(({ kind }) => kind === "refused");
-    expect(refused).toEqual([{ kind: "refused", why: "too many changes at once; try again" }]);
+    expect(refused).toEqual([{ kind: "refused", code: "busy", why: "too many changes at once; try again" }]);
   });
 
   it("knows how long the longest change is", () => {

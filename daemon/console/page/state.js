@@ -1,4 +1,5 @@
 /** What the page knows: asked of the gateway, and told by it as it happens. */
+import { wordsOfRefusal } from "./refusals.js";
 
 const RECENT_TAPS = 40;
 /** The gateway says something every 10 seconds; a telephone that slept has a dead connection and does not know. */
@@ -54,7 +55,8 @@ export async function ask(path, method = "GET", body) {
   // The session has ended: the gateway shows where to sign in.
   if (response.status === 401) location.reload();
   const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status });
+  if (!response.ok)
+    throw Object.assign(new Error(wordsOfRefusal(answer, state.language)), { status: response.status });
   return answer;
 }
 

@@ -1,6 +1,7 @@
 /** Finding out, card in hand, how a reader has to be set: `grindvakt identify`, step by step. */
 import { h } from "./dom.js";
 import { field, noticeOf, sign, signInFirst } from "./parts.js";
+import { wordsOfRefusal } from "./refusals.js";
 import { changed, NOT_YET, state } from "./state.js";
 import { words } from "./words.js";
 
@@ -31,7 +32,7 @@ export function startHunt(reader, wanted) {
   source.addEventListener("error", async () => {
     if (source.readyState !== EventSource.CLOSED || hunt.source !== source) return;
     const response = await fetch(source.url, { headers: { Accept: "application/json" } }).catch(() => null);
-    const words = response?.ok === false ? (await response.json()).error : null;
+    const words = response?.ok === false ? wordsOfRefusal(await response.json(), state.language) : null;
     response?.body?.cancel().catch(() => {});
     stopHunt();
     hunt.fault = words;
