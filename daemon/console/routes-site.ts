@@ -93,7 +93,10 @@ export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
       why: why ?? null,
       who: { by: "console", name: c.var.name ?? "" },
     });
-    if (outcome.kind === "refused") throw refusal(outcome.isUsage ? 422 : 503, outcome.why, outcome.code);
+    if (outcome.kind === "refused") {
+      const mayComeThrough = outcome.code === "busy" || outcome.code === "not-kept";
+      throw refusal(mayComeThrough ? 503 : 422, outcome.why, outcome.code);
+    }
     return answer(c, { change: shownOf(outcome.change) });
   });
   app.post("/openings", ...TAKE_JSON, async (c) => {

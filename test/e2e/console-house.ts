@@ -201,6 +201,7 @@ export function makeRooms(journaled = 100, clock: Clock = new SimClock()) {
     changeSiteList: async ({ event, card, until, why, who }) => {
       if (until === "1999-01-01")
         return { kind: "refused", code: "until-passed", why: "1999-01-01 has passed already", isUsage: true };
+      if (why === "no disk") return { kind: "refused", code: "not-kept", why: "no disk", isUsage: false };
       const untilMs = until === null ? null : Date.parse(until);
       const change: SiteChange = { event, card, until, untilMs, why, who, at: SINCE, atTrusted: true };
       changes.push(change);

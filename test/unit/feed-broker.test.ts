@@ -279,6 +279,8 @@ describe("as built", () => {
       ["sites/feeds/id06", '{"revision":2}'],
       ["sites/feeds/id06", '{"revision":2}'],
     ]);
+    const late = await subscriber(url, "sites/#", { username: "ear", password: "x" });
+    expect(await late.hear(() => true)).toMatchObject({ payload: '{"revision":2}', retained: true });
   });
 
   it("publishes also where it cannot be announced, and says both", async () => {

@@ -104,6 +104,8 @@ interface LifeSettings {
   cuts?: readonly Cut[];
   build?: BuildIndex;
   seals?: Seals;
+  /** By which chance goes. */
+  seed?: number;
 }
 
 /** One life of the process. */
@@ -113,9 +115,9 @@ export function live(
   clock: SimClock,
   settings: LifeSettings & { onSwap?: () => void } = {},
 ): Life {
-  const random = new SimRandom(7);
   const log = new SimLog();
-  const { onSwap, build = buildInPlace, ...changed } = settings;
+  const { onSwap, build = buildInPlace, seed = 7, ...changed } = settings;
+  const random = new SimRandom(seed);
   const seals = { own: SEAL, others: [] };
   const world = { clock, random, files: createFiles(disk, random), feed, build, log };
   const life: Omit<Life, "sync"> = {

@@ -78,6 +78,21 @@ describe("a list on its way", () => {
     expect(feed.refreshes - before).toBeLessThanOrEqual(11);
   });
 
+  it("is asked for at a moment of its own within that second, so that a fleet does not come at once", async () => {
+    const waits: number[] = [];
+    for (let seed = 1; seed <= 20; seed++) {
+      const feed = feedWith(ONE);
+      const life = await started(feed, new SimDisk(), new SimClock(), { seed });
+      const before = feed.refreshes;
+      life.sync.refreshSoon();
+      let waitMs = 0;
+      for (; feed.refreshes === before; waitMs += 50) await life.clock.advance(50);
+      waits.push(waitMs);
+    }
+    expect(Math.max(...waits)).toBeLessThanOrEqual(1_000);
+    expect(new Set(waits).size).toBeGreaterThan(5);
+  });
+
   it("that was announced and is not there yet is asked for again before long, and not for ever", async () => {
     const feed = feedWith(ONE);
     const life = await started(feed);
