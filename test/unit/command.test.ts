@@ -124,6 +124,8 @@ describe("a command", () => {
 
   test("may give its time in any zone, and at most so far ahead", () => {
     expect(reasonOf(read("open", open({ expires: "2026-11-22T07:58:40+01:00" })))).toBe("taken");
+    // CONTRACT 7.
+    expect(EXPIRES_AHEAD_MS_MAX).toBe(30_000);
     expect(
       reasonOf(read("open", open({ expires: new Date(NOW_MS + EXPIRES_AHEAD_MS_MAX).toISOString() }))),
     ).toBe("taken");
