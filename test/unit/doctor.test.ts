@@ -437,6 +437,7 @@ test("what a running gateway says: another version, an event that is refused, a 
       kind: "running",
       status: {
         ...status,
+        version: "0.0.9",
         outbox: { ...status.outbox, refused: "not authorized" },
         journal: { ...status.journal, state: "failed" },
       },
@@ -444,7 +445,7 @@ test("what a running gateway says: another version, an event that is refused, a 
     "/data",
   );
   expect(told(found)).toEqual([
-    expect.stringMatching(/^warning: runs version 0.1.0, and this is /),
+    expect.stringMatching(/^warning: runs version 0.0.9, and this is /),
     expect.stringMatching(/^wrong: cannot be written/),
     expect.stringMatching(/^wrong: the broker refuses an event: not authorized; 3 wait behind it -> /),
   ]);
