@@ -21,7 +21,10 @@ import type {
 /** From the look-up of the name to the broker's CONNACK, each time. */
 const CONNECT_MS_MAX = 10_000;
 
-/** A broker that had no MQTT 5 is asked for it again at a reconnection after this: it may have been replaced. */
+/**
+ * A broker that had no MQTT 5 is asked for it again at a reconnection after this: it may have been replaced. One that had it is
+ * believed to have it no more after as long: closing on whoever comes is also how a broker, or what stands before it, goes and comes.
+ */
 export const FIVE_AGAIN_MS = 600_000;
 
 export interface BrokerSettings extends SessionSettings {
@@ -49,6 +52,8 @@ class MqttBroker implements Broker {
   readonly #world: BrokerWorld;
   /** By door, on the monotonic clock. */
   readonly #fiveRefusedAtMs = new Map<string, number>();
+  /** The doors that have spoken MQTT 5, and since when each has refused it; null: it has not. */
+  readonly #fiveSpoken = new Map<string, number | null>();
   #running: Promise<void> | null = null;
   #session: Session | null = null;
   #turn = 0;
@@ -129,11 +134,26 @@ class MqttBroker implements Broker {
       return this.#openWith("3.1.1", door, world, events);
     }
     const five = await this.#openWith("5.0", door, world, events);
-    if (five.kind === "open") this.#fiveRefusedAtMs.delete(door.name);
-    if (five.kind === "open" || !five.versionRefused || this.#stopped) return five;
+    if (five.kind === "open") {
+      this.#fiveRefusedAtMs.delete(door.name);
+      this.#fiveSpoken.set(door.name, null);
+      return five;
+    }
+    if (!five.versionRefused || this.#stopped || this.#isRatherDown(door, nowMs)) return five;
     const older = await this.#openWith("3.1.1", door, world, events);
-    if (older.kind === "open") this.#fiveRefusedAtMs.set(door.name, nowMs);
+    if (older.kind === "open") {
+      this.#fiveRefusedAtMs.set(door.name, nowMs);
+      this.#fiveSpoken.delete(door.name);
+    }
     return older;
+  }
+
+  /** Whether a door that refuses MQTT 5 has spoken it before, and not long ago. */
+  #isRatherDown({ name }: Door, nowMs: number): boolean {
+    const sinceMs = this.#fiveSpoken.get(name);
+    if (sinceMs === undefined) return false;
+    if (sinceMs === null) this.#fiveSpoken.set(name, nowMs);
+    return nowMs - (sinceMs ?? nowMs) < FIVE_AGAIN_MS;
   }
 
   async #openWith(

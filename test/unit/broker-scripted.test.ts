@@ -71,6 +71,35 @@ describe("the version of MQTT", () => {
     },
   );
 
+  // Found by the long run (test/rig/soak.test.ts): a broker that came back between the two tries was spoken to in 3.1.1 from then on.
+  test("stays 5 over an outage that looks like an older broker, unless it lasts", async () => {
+    let hasFive = true;
+    server = await startScriptedBroker((link) => {
+      if (link.level === 4) return answer(...CONNACK_4)(link);
+      if (hasFive) return answer(...CONNACK_5)(link);
+      return void link.socket.end();
+    });
+    client = watch({ urls: [server.url] }, new HurriedClock(10));
+    await client.up();
+    const outage = async (isOver: () => void) => {
+      hasFive = false;
+      const before = server.links.length;
+      server.links.at(-1)?.socket.destroy();
+      await until(() => server.links.length >= before + 1, "it has been tried");
+      isOver();
+    };
+    await outage(() => {
+      hasFive = true;
+    });
+    await client.up(2);
+    expect(new Set(server.links.map(({ level }) => level))).toEqual(new Set([5]));
+    await outage(() => {
+      client.clock.skippedMs += FIVE_AGAIN_MS;
+    });
+    await client.up(3);
+    expect(client.sessions.map(({ protocol }) => protocol)).toEqual(["5.0", "5.0", "3.1.1"]);
+  });
+
   test("stays 5 when the password is refused", async () => {
     server = await startScriptedBroker(answer(0x20, 0x03, 0x00, 0x86, 0x00));
     client = watch({ urls: [server.url] });
