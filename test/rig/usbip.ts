@@ -90,6 +90,8 @@ export class UsbCable {
   #connect(line: Socket): void {
     const waiting = new Map<number, Read[]>();
     const ready = new Map<number, Buffer[]>();
+    /** What was given last, while the host may not have taken it yet. */
+    const given = new Map<number, { sequence: number; bytes: Buffer }>();
     const of = <One>(map: Map<number, One[]>, endpoint: number): One[] => {
       const all = map.get(endpoint) ?? [];
       map.set(endpoint, all);
@@ -102,6 +104,7 @@ export class UsbCable {
         const { sequence, length } = reads.shift()!;
         const bytes = said.shift()!;
         if (bytes.length > length) said.unshift(bytes.subarray(length));
+        given.set(endpoint, { sequence, bytes: bytes.subarray(0, length) });
         submitted(line, sequence, 0, bytes.subarray(0, length));
       }
     };
@@ -130,11 +133,18 @@ export class UsbCable {
         if (at >= 0) reads.splice(at, 1);
         found ||= at >= 0;
       }
+      // The host gave up this read before what we gave had come. A device on a wire would not have been asked: it has it still.
+      for (const [endpoint, last] of given) {
+        if (last.sequence !== sequence) continue;
+        given.delete(endpoint);
+        of(ready, endpoint).unshift(last.bytes);
+      }
       const reply = Buffer.alloc(HEADER_BYTES);
       reply.writeUInt32BE(COMMANDS.unlinked, 0);
       reply.writeUInt32BE(header.readUInt32BE(4), 4);
       reply.writeInt32BE(found ? UNLINKED : 0, 20);
       line.write(reply);
+      for (const endpoint of waiting.keys()) give(endpoint);
     };
     line.on("error", () => undefined);
     line.on("data", eachCommand(submit, unlink));
