@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { freePort } from "../peers/mosquitto.ts";
 import { Qmp } from "./qmp.ts";
 
 /** Where a machine is; plain values, to be handed from process to process. */
@@ -110,15 +109,12 @@ export class Guest {
     return Number(given[0]);
   }
 
-  /** Has a port of ours lead to one of the guest's loopback. Gives ours. */
-  async reach(guestPort: number): Promise<number> {
-    const port = await freePort();
-    const way = `127.0.0.1:${port}:127.0.0.1:${guestPort}`;
+  /** Has a port of our loopback lead to the guest's of the same number: a console there answers to its own address only. */
+  async reach(port: number): Promise<void> {
+    const way = `127.0.0.1:${port}:127.0.0.1:${port}`;
     const ssh = spawn("ssh", this.#ssh(["-O", "forward", "-L", way]), { stdio: "ignore" });
     const [code] = await once(ssh, "exit");
-    if (code !== 0)
-      throw new Error(`port ${guestPort} of the guest cannot be reached: ssh ended with ${code}`);
-    return port;
+    if (code !== 0) throw new Error(`port ${port} of the guest cannot be reached: ssh ended with ${code}`);
   }
 
   /** The words of an ssh command; of two values for an option ssh takes the first. */
