@@ -2,7 +2,7 @@
 import type { Log } from "./ports.ts";
 
 /** Reasons of one outage that are logged, each once: some that take turns must fill no disk. */
-const reasonsLoggedMax = 12;
+const REASONS_LOGGED_MAX = 12;
 
 export class Outage {
   readonly #name: string;
@@ -22,7 +22,7 @@ export class Outage {
     if (why === this.#why) return false;
     const words = this.#why === null ? "is down" : "is still down";
     this.#why = why;
-    if (!this.#logged.has(why) && this.#logged.size < reasonsLoggedMax) {
+    if (!this.#logged.has(why) && this.#logged.size < REASONS_LOGGED_MAX) {
       this.#logged.add(why);
       this.#log.warn(`${this.#name} ${words}`, { why });
     }
