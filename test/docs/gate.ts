@@ -46,7 +46,7 @@ export async function layGate(
   const folder = await mkdtemp(join(tmpdir(), "grindvakt-docs-gate-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const { env } = await makeWallClock(join(folder, "clock"), EVENING);
-  const broker = await startMosquitto();
+  const broker = await startMosquitto({ verbose: true });
   onTestFinished(() => broker.dispose());
   const line = await pluggedPty();
   const scene = await Scene.set({}, env);

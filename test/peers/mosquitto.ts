@@ -26,6 +26,8 @@ export interface MosquittoOptions {
   persistence?: boolean;
   /** Else a free one. */
   port?: number;
+  /** It logs each packet; whoever reads all that measures the reading. */
+  verbose?: boolean;
 }
 
 export interface Mosquitto {
@@ -57,7 +59,9 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   let log = "";
 
   async function start(): Promise<void> {
-    const started = spawn(findMosquitto(), ["-c", config, "-v"], { stdio: ["ignore", "pipe", "pipe"] });
+    const started = spawn(findMosquitto(), ["-c", config, ...(options.verbose === true ? ["-v"] : [])], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     child = started;
     for (const stream of [started.stdout, started.stderr]) {
       stream?.on("data", (text: Buffer) => {

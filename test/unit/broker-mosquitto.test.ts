@@ -140,7 +140,7 @@ describe("with mosquitto", () => {
   });
 
   test("alive and idle, it is kept", async () => {
-    mosquitto = await startMosquitto();
+    mosquitto = await startMosquitto({ verbose: true });
     const gate = client({ urls: [mosquitto.url] }, new HurriedClock(20));
     await gate.up();
     const pingsBefore = mosquitto.log().split("Received PINGREQ").length;
