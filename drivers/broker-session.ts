@@ -51,10 +51,12 @@ export interface SessionWorld {
   mqtt: typeof import("mqtt");
 }
 
-/** `versionRefused`: an older version of MQTT may be welcome. */
+/** Whether a CONNECT of MQTT 5 was refused for its version: in words, or perhaps, as by a connection that just ended. */
+export type VersionRefused = "no" | "perhaps" | "in-words";
+
 export type Opened =
   | { kind: "open"; offer: BrokerSession }
-  | { kind: "failed"; why: string; versionRefused: boolean };
+  | { kind: "failed"; why: string; versionRefused: VersionRefused };
 
 export interface SessionEnd {
   cause: LossCause;
@@ -135,7 +137,7 @@ export class Session {
     socket.on("close", () =>
       this.#finish("the broker closed the connection", {
         cause: "wordless",
-        versionRefused: true,
+        versionRefused: "perhaps",
       }),
     );
     client.on("packetreceive", (packet) => {
@@ -300,12 +302,12 @@ export class Session {
     const code = "code" in error ? error.code : undefined;
     if (typeof code === "number") {
       const why = this.#offer === null ? connectRefusal(code) : reasonWord(code);
-      this.#finish(why, { versionRefused: refusesVersion(code) });
+      this.#finish(why, { versionRefused: refusesVersion(code) ? "in-words" : "no" });
       return;
     }
     // A broker of 3.1.1 may reset on a CONNECT of MQTT 5, or answer in a way that MQTT 5 cannot read.
-    const versionRefused = code === undefined || code === "ECONNRESET" || code === "EPIPE";
-    this.#finish(errorWord(error, this.#door.host), { versionRefused });
+    const looksSo = code === undefined || code === "ECONNRESET" || code === "EPIPE";
+    this.#finish(errorWord(error, this.#door.host), { versionRefused: looksSo ? "perhaps" : "no" });
   }
 
   #watchIn(delayMs: number): Timer {
@@ -320,7 +322,7 @@ export class Session {
   }
 
   /** The first cause is the cause; what follows from it is not told. */
-  #finish(why: string, { cause = "other" as LossCause, versionRefused = false } = {}): void {
+  #finish(why: string, { cause = "other" as LossCause, versionRefused = "no" as VersionRefused } = {}): void {
     if (this.#end !== null) return;
     this.#end = { cause, why };
     this.#watch?.cancel();
@@ -329,7 +331,7 @@ export class Session {
     for (const pending of this.#pending) pending.resolve({ kind: "lost", why });
     this.#pending.clear();
     if (this.#offer === null) {
-      this.#opened({ kind: "failed", why, versionRefused: versionRefused && this.#protocol === "5.0" });
+      this.#opened({ kind: "failed", why, versionRefused: this.#protocol === "5.0" ? versionRefused : "no" });
     } else {
       this.#ended(this.#end);
     }

@@ -6,7 +6,7 @@
 import { Backoff } from "./broker-backoff.ts";
 import { type BrokerTls, type Door, dial, parseDoor } from "./broker-dial.ts";
 import type { Protocol } from "./broker-packets.ts";
-import { Session, type SessionSettings, type SessionWorld } from "./broker-session.ts";
+import { Session, type SessionSettings, type SessionWorld, type VersionRefused } from "./broker-session.ts";
 import type {
   Broker,
   BrokerEvents,
@@ -22,8 +22,9 @@ import type {
 const CONNECT_MS_MAX = 10_000;
 
 /**
- * A broker that had no MQTT 5 is asked for it again at a reconnection after this: it may have been replaced. One that had it is
- * believed to have it no more after as long: closing on whoever comes is also how a broker, or what stands before it, goes and comes.
+ * A broker that had no MQTT 5 is asked for it again at a reconnection after this: it may have been replaced. One that had it and
+ * does not say in words that it has it no more is believed after as long: closing on whoever comes is also how a broker, or what
+ * stands before it, goes and comes.
  */
 export const FIVE_AGAIN_MS = 600_000;
 
@@ -139,7 +140,9 @@ class MqttBroker implements Broker {
       this.#fiveSpoken.set(door.name, null);
       return five;
     }
-    if (!five.versionRefused || this.#stopped || this.#isRatherDown(door, nowMs)) return five;
+    const { versionRefused } = five;
+    if (versionRefused === "no" || this.#stopped) return five;
+    if (versionRefused === "perhaps" && this.#isRatherDown(door, nowMs)) return five;
     const older = await this.#openWith("3.1.1", door, world, events);
     if (older.kind === "open") {
       this.#fiveRefusedAtMs.set(door.name, nowMs);
@@ -148,7 +151,7 @@ class MqttBroker implements Broker {
     return older;
   }
 
-  /** Whether a door that refuses MQTT 5 has spoken it before, and not long ago. */
+  /** Whether a door that seems to refuse MQTT 5 has spoken it before, and not long ago. */
   #isRatherDown({ name }: Door, nowMs: number): boolean {
     const sinceMs = this.#fiveSpoken.get(name);
     if (sinceMs === undefined) return false;
@@ -161,7 +164,7 @@ class MqttBroker implements Broker {
     door: Door,
     world: SessionWorld,
     events: BrokerEvents,
-  ): Promise<Open | (Failed & { versionRefused: boolean })> {
+  ): Promise<Open | (Failed & { versionRefused: VersionRefused })> {
     const interrupt = new AbortController();
     this.#interrupt = interrupt;
     const limit = world.clock.after(CONNECT_MS_MAX, () =>
@@ -170,7 +173,7 @@ class MqttBroker implements Broker {
     const dialed = await dial(door, this.#settings.tls, interrupt.signal);
     if (dialed.kind === "failed") {
       limit.cancel();
-      return { ...dialed, versionRefused: false };
+      return { ...dialed, versionRefused: "no" };
     }
     const session = new Session(dialed.socket, door, protocol, this.#settings, world, {
       received: (message) => {

@@ -100,6 +100,20 @@ describe("the version of MQTT", () => {
     expect(client.sessions.map(({ protocol }) => protocol)).toEqual(["5.0", "5.0", "3.1.1"]);
   });
 
+  test.each(refusals.slice(0, 2))("is 3.1.1 at once where a broker that had 5 says %s", async (_, refuse) => {
+    let hasFive = true;
+    server = await startScriptedBroker((link) => {
+      if (link.level === 4) return answer(...CONNACK_4)(link);
+      return (hasFive ? answer(...CONNACK_5) : refuse)(link);
+    });
+    client = watch({ urls: [server.url] });
+    await client.up();
+    hasFive = false;
+    server.links.at(-1)?.socket.destroy();
+    await client.up(2);
+    expect(server.links.map(({ level }) => level)).toEqual([5, 5, 4]);
+  });
+
   test("stays 5 when the password is refused", async () => {
     server = await startScriptedBroker(answer(0x20, 0x03, 0x00, 0x86, 0x00));
     client = watch({ urls: [server.url] });
