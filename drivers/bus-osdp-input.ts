@@ -3,8 +3,9 @@
  * contact stands is asked whenever the reader has come up.
  */
 import type { OsdpBus, PdHold } from "./bus-osdp.ts";
-import type { PdNews } from "./bus-osdp-pd.ts";
 import type { DriverWorld, Input, InputEvents, InputModule, Stamp } from "./driver.ts";
+import { FirstNews } from "./first-news.ts";
+import { Outage } from "./outage.ts";
 import type { Timer } from "./ports.ts";
 
 const ASK_MS_MAX = 2_000;
@@ -26,16 +27,17 @@ export const osdpInput: InputModule<OsdpInputOptions> = {
   create: (options, world, events) => new OsdpInput(options, world, events),
 };
 
+/** `inputs`: how all of the reader's stand. */
+type News = { kind: "inputs"; active: readonly boolean[]; stamp: Stamp } | { kind: "down"; why: string };
+
 class OsdpInput implements Input {
   readonly #options: OsdpInputOptions;
   readonly #world: DriverWorld;
   readonly #events: InputEvents;
+  readonly #outage: Outage;
+  readonly #news: FirstNews<News>;
   #hold: PdHold | null = null;
-  #started: Promise<void> | null = null;
-  #resolveStart: () => void = () => {};
-  #stopping = false;
-  /** What was told last. */
-  #standing: "new" | "up" | "down" = "new";
+  #isUp = false;
   #isActive = false;
   #again: Timer | null = null;
 
@@ -43,76 +45,60 @@ class OsdpInput implements Input {
     this.#options = options;
     this.#world = world;
     this.#events = events;
+    this.#outage = new Outage(`OSDP input ${options.input} of ${options.id}`, world.log);
+    this.#news = new FirstNews(world.clock, (news) => this.#take(news));
   }
 
   start(): Promise<void> {
-    this.#started ??= new Promise((resolve) => {
-      this.#resolveStart = resolve;
-      if (this.#stopping) return resolve();
-      const { bus, address, scbk } = this.#options;
-      const settings = { address, key: scbk, takesCards: false };
-      this.#hold = bus.hold(settings, (news, stamp) => this.#hear(news, stamp));
-      if (this.#hold.standing === "up") this.#ask();
-      if (this.#hold.standing === "down") this.#down(this.#hold.why ?? "it has not been reached yet");
-    });
-    return this.#started;
+    return this.#news.start(() => this.#join());
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#news.stop();
     this.#again?.cancel();
-    this.#resolveStart();
     await this.#hold?.release();
   }
 
-  #hear(news: PdNews, stamp: Stamp): void {
-    if (news.kind === "up") this.#ask();
-    if (news.kind === "down") this.#down(news.why);
-    if (news.kind === "inputs") this.#take(news.active, stamp);
+  #join(): void {
+    const { bus, address, scbk } = this.#options;
+    const settings = { address, key: scbk, takesCards: false };
+    this.#hold = bus.hold(settings, (news, stamp) => {
+      if (news.kind === "up") this.#ask();
+      if (news.kind === "down") this.#news.hear(news);
+      if (news.kind === "inputs") this.#news.hear({ ...news, stamp });
+    });
+    const { standing, why } = this.#hold;
+    if (standing === "up") this.#ask();
+    if (standing === "down") this.#news.hear({ kind: "down", why: why ?? "it has not been reached yet" });
   }
 
   /** The answer is heard like a change. */
   #ask(): void {
     this.#again?.cancel();
     this.#hold?.request({ name: "inputStatus" }, ASK_MS_MAX).catch((error: Error) => {
-      if (this.#stopping) return;
-      // Of a reader that is down itself its coming back tells.
-      if (this.#hold?.standing === "up")
-        this.#again = this.#world.clock.after(ASK_AGAIN_MS, () => this.#ask());
-      this.#down(`how it stands is not told: ${error.message}`);
+      // Of a reader that is down itself its going was told, and its coming back asks.
+      if (this.#news.stopping || this.#hold?.standing !== "up") return;
+      this.#again = this.#world.clock.after(ASK_AGAIN_MS, () => this.#ask());
+      this.#news.hear({ kind: "down", why: `how it stands is not told: ${error.message}` });
     });
   }
 
-  #take(active: readonly boolean[], stamp: Stamp): void {
-    const { input } = this.#options;
-    const isActive = active[input];
-    if (isActive === undefined) return this.#down(`the reader has ${active.length} inputs, from 0`);
-    this.#stand("up", () => this.#events.up({}));
+  #take(news: News): void {
+    if (news.kind === "down") return this.#down(news.why);
+    const isActive = news.active[this.#options.input];
+    if (isActive === undefined) return this.#down(`the reader has ${news.active.length} inputs, from 0`);
+    if (!this.#isUp) {
+      this.#isUp = true;
+      this.#outage.up();
+      this.#events.up({});
+    }
     if (isActive === this.#isActive) return;
     this.#isActive = isActive;
-    this.#tell(() => this.#events.changed(isActive, stamp));
+    this.#events.changed(isActive, news.stamp);
   }
 
   #down(why: string): void {
-    this.#stand("down", () => {
-      this.#world.log.warn(`input ${this.#options.input} of a reader, at ${this.#options.id}, is down`, {
-        why,
-      });
-      this.#events.down(why);
-    });
-  }
-
-  #stand(standing: "up" | "down", tell: () => void): void {
-    this.#resolveStart();
-    if (this.#standing === standing) return;
-    this.#standing = standing;
-    this.#tell(tell);
-  }
-
-  /** In a turn of its own: whoever awaits `start` goes on before it hears of anything. */
-  #tell(event: () => void): void {
-    this.#world.clock.after(0, () => {
-      if (!this.#stopping) event();
-    });
+    this.#isUp = false;
+    if (this.#outage.down(why)) this.#events.down(why);
   }
 }

@@ -72,4 +72,13 @@ describe("an input of a reader", () => {
     await world.clock.advance(10_000);
     expect(told.slice(1)).toEqual(["up"]);
   });
+
+  it("that is down says what keeps it down now", async () => {
+    const { told, world, pd } = await inputStage(0, ({ pd }) => {
+      if (pd) pd.faults.nak = 3;
+    });
+    if (pd) pd.faults.silent = true;
+    await world.clock.advance(20_000);
+    expect(told.slice(1)).toEqual([expect.stringMatching(/^down it does not answer/)]);
+  });
 });
