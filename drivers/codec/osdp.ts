@@ -145,14 +145,14 @@ export class OsdpFramer {
     for (;;) {
       this.#skipTo(START);
       const lengthBytes = this.#lengthAtStart();
-      this.#wantedBytes = lengthBytes ?? HEADER_BYTES;
       const haveBytes = this.#end - this.#start;
-      const isFalse = lengthBytes === null && haveBytes >= HEADER_BYTES;
-      if (!isFalse && haveBytes < this.#wantedBytes) {
-        if (!quiet || haveBytes === 0) return;
-        this.#drop(1);
-      } else if (isFalse || !this.#isGood(lengthBytes ?? 0)) this.#drop(1);
-      else this.#take(lengthBytes ?? 0, found);
+      if (lengthBytes !== null && haveBytes < lengthBytes && (!quiet || haveBytes === 0)) {
+        this.#wantedBytes = lengthBytes;
+        return;
+      }
+      if (lengthBytes !== null && haveBytes >= lengthBytes && this.#isGood(lengthBytes)) {
+        this.#take(lengthBytes, found);
+      } else this.#drop(1);
     }
   }
 
@@ -168,10 +168,10 @@ export class OsdpFramer {
     this.#noiseBytes += countBytes;
   }
 
-  /** What the header claims; null where there is none, or none that can be. */
+  /** How long the frame is that begins here: the header alone while it is not whole; null where none can be. */
   #lengthAtStart(): number | null {
     const at = this.#start;
-    if (this.#end - at < HEADER_BYTES) return null;
+    if (this.#end - at < HEADER_BYTES) return HEADER_BYTES;
     const lengthBytes = this.#bytes[at + 2]! | (this.#bytes[at + 3]! << 8);
     if (lengthBytes < FRAME_BYTES_MIN || lengthBytes > FRAME_BYTES_MAX) return null;
     return this.#bytes[at + 4]! & RESERVED_BITS ? null : lengthBytes;
