@@ -64,8 +64,8 @@ export class Keyboard {
     const keys = Uint8Array.from(slots);
     if (keys.some((key) => key >= KEY.rollOver && key <= KEY.errorLast)) {
       this.#spoil("more keys at once than the reader can tell apart");
-      this.#countKeys += 1;
-      return [];
+      const overlong = this.#count();
+      return overlong === null ? [] : [overlong];
     }
     const pressed = keys.filter(
       (key, at) => key !== 0 && !this.#held.includes(key) && keys.indexOf(key) === at,
@@ -84,6 +84,10 @@ export class Keyboard {
     if (this.#isEnd(key)) return this.#end(true);
     if ((modifiers & NO_CHARACTER) !== 0) this.#spoil("keys with Ctrl, Alt or GUI, which are no characters");
     else this.#add(key, modifiers);
+    return this.#count();
+  }
+
+  #count(): Typed | null {
     this.#countKeys += 1;
     if (this.#countKeys < OVERLONG_KEYS_MAX) return null;
     const overlong = this.#end(false);

@@ -173,6 +173,12 @@ describe("a reading ends", () => {
     const piece = { kind: "overlong", countKeys: OVERLONG_KEYS_MAX };
     expect(told).toEqual([piece, piece, { kind: "overlong", countKeys: 3 }, "42"]);
   });
+
+  it("also where it is nothing but keys that cannot be told apart", () => {
+    const rollOver = Uint8Array.of(0, 0, 1, 1, 1, 1, 1, 1);
+    const told = read(Array.from({ length: 2 * OVERLONG_KEYS_MAX }, () => rollOver));
+    expect(told).toEqual(Array(2).fill({ kind: "unclear", why: expect.stringMatching(/tell apart/) }));
+  });
 });
 
 it("any reports give readings that are bounded, and the next good one is read", () => {
