@@ -1,5 +1,5 @@
 /** Who the OSDP reader without the reader says it is, and what it says it can do. */
-import type { Reply } from "./codec/osdp-messages.ts";
+import { CAPABILITY, type Reply } from "./codec/osdp-messages.ts";
 
 /** Of the board that it plays. */
 export const INPUT_COUNT = 2;
@@ -20,18 +20,18 @@ export const IDENTITY: Reply = {
   firmwareBuild: 0,
 };
 
-/** Inputs, outputs, text and raw card data, a light, a buzzer, CRC, AES-128, one reader, OSDP 2.2. */
+/** Text and raw card data, AES-128, OSDP 2.2. */
 export const CAPABILITIES: Reply = {
   name: "capabilities",
   records: [
-    [1, 1, INPUT_COUNT],
-    [2, 2, OUTPUT_COUNT],
-    [3, 3, 0],
-    [4, 4, 1],
-    [5, 2, 1],
-    [8, 1, 0],
-    [9, 1, 0],
-    [13, 0, 1],
-    [16, 2, 0],
-  ].map(([capability = 0, compliance = 0, count = 0]) => ({ capability, compliance, count })),
+    { capability: CAPABILITY.inputs, compliance: 1, count: INPUT_COUNT },
+    { capability: CAPABILITY.outputs, compliance: 2, count: OUTPUT_COUNT },
+    { capability: CAPABILITY.cardFormat, compliance: 3, count: 0 },
+    { capability: CAPABILITY.leds, compliance: 4, count: 1 },
+    { capability: CAPABILITY.buzzer, compliance: 2, count: 1 },
+    { capability: CAPABILITY.check, compliance: 1, count: 0 },
+    { capability: CAPABILITY.security, compliance: 1, count: 0 },
+    { capability: CAPABILITY.readers, compliance: 0, count: 1 },
+    { capability: CAPABILITY.version, compliance: 2, count: 0 },
+  ],
 };

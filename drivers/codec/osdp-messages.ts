@@ -98,10 +98,8 @@ export const CAPABILITY = {
   cardFormat: 3,
   leds: 4,
   buzzer: 5,
-  text: 6,
   check: 8,
   security: 9,
-  receiveSize: 10,
   readers: 13,
   version: 16,
 } as const;
@@ -124,7 +122,7 @@ export const OUTPUT = { off: 1, on: 2, onForTime: 5 } as const;
 /** Colours of a light (6.10, table 22). */
 export const COLOUR = { black: 0, red: 1, green: 2, amber: 3, blue: 4 } as const;
 /** Tones of a buzzer (6.11, table 24). */
-export const TONE = { off: 1, standard: 2 } as const;
+export const TONE = { standard: 2 } as const;
 
 export function commandCode(command: Command): number {
   return COMMANDS[command.name].code;
