@@ -26,11 +26,11 @@ import { saidTo, words } from "./words.js";
 const NAV = ["now", "cards", "readers", "site", "presence"];
 /** How old what is shown grows is seen in words. */
 const TICK_MS = 5_000;
+/** Long enough to be read; what went wrong stays. */
+const NOTICE_MS = 12_000;
 
 const app = /** @type {HTMLElement} */ (document.getElementById("app"));
 const voice = /** @type {HTMLElement} */ (document.getElementById("voice"));
-/** Long enough to be read; what went wrong stays. */
-const NOTICE_MS = 12_000;
 
 /** @type {{ mood: string, text: string, atMs: number } | null} What came of the last thing that was done. */
 let notice = null;

@@ -12,16 +12,15 @@ const TAPS = 8;
 const ISSUES = 2;
 
 /** What is wrong, the worst first: `{ mood, text }`. */
-export function issuesOf(status) {
+function issuesOf(status) {
   const { issues } = words();
-  const { list, readers, relays, outbox, broker, journal, clockTrusted, siteList, accessPoints } = status;
+  const { list, readers, relays, outbox, broker, journal, clockTrusted, siteList } = status;
   const states = Object.values(readers).map(({ state: now }) => now);
-  const isOpen = accessPoints.some(({ readers: ids }) => ids.some((id) => readers[id]?.state === "up"));
   const found = [];
   const say = (mood, text) => found.push({ mood, text });
   if (list.revision === null) say("bad", issues.noList);
   if (states.includes("starting")) say("warn", issues.startingReaders);
-  else if (!isOpen) say("bad", issues.noReader);
+  else if (!hasReader(status)) say("bad", issues.noReader);
   for (const [id, relay] of Object.entries(relays)) if (relay.state === "down") say("bad", issues.shut(id));
   if (journal.state === "failed") say("bad", issues.journal);
   for (const [id, reader] of Object.entries(readers))
@@ -119,11 +118,15 @@ function moreOf(issues) {
   return h("details", {}, h("summary", {}, words().moreIssues(issues.length)), listOf(issues));
 }
 
-function glances({ list, readers, accessPoints, outbox, broker }) {
+/** Whether a card can be read at any of the gates. */
+function hasReader({ readers, accessPoints }) {
+  return accessPoints.some(({ readers: ids }) => ids.some((id) => readers[id]?.state === "up"));
+}
+
+function glances(status) {
   const w = words();
-  const canDecide =
-    list.revision !== null &&
-    accessPoints.some(({ readers: ids }) => ids.some((id) => readers[id]?.state === "up"));
+  const { list, outbox, broker } = status;
+  const canDecide = list.revision !== null && hasReader(status);
   const listMood = list.revision === null ? "bad" : list.freshness === "fresh" ? "good" : "warn";
   const glance = (mood, term, value, more) =>
     h(

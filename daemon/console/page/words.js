@@ -530,7 +530,7 @@ export function saidTo(tap) {
 }
 
 /** What to tell somebody, as the gateway words it. */
-export function tellOf(reason) {
+function tellOf(reason) {
   return state.facts?.texts?.[reason]?.[state.language] ?? words().reasons[reason] ?? reason;
 }
 
