@@ -88,11 +88,6 @@ export function nameAfter(dir: string): string {
   return NAME_PATTERN.test(name) ? name : "cards";
 }
 
-export function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("it must be a whole number.");
-  return Number(text);
-}
-
 /** For options that may be given several times. */
 export function collect(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), text];

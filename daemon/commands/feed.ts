@@ -16,8 +16,8 @@ import {
   keyRole,
   lastDay,
   type PlaceOptions,
-  wholeNumber,
 } from "./feed-words.ts";
+import { wholeNumber } from "./terms.ts";
 
 export function feedCommand(): Command {
   const feed = new Command("feed").description(

@@ -20,7 +20,7 @@ export interface Days {
 }
 
 /**
- * The same by the day on which it happened: what is said by hand tells of a day before it was written, by no more than
+ * `eachEvent`, by the day on which it happened: what is said by hand tells of a day before it was written, by no more than
  * `REMEMBERED_MS`.
  */
 export function eachOccurrence(

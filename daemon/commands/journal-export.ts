@@ -48,12 +48,12 @@ export async function exportPeriod(site: JournalSite, options: ExportOptions): P
     throw new Exit(2, "--to is before --from: there are no such days");
   if (format === "ndjson" && (headings !== "en" || time !== "utc"))
     throw new Exit(2, "--headings and --time are for --format csv; events are printed as they were sent");
-  const words = createSiteWords(site.configuration.gateway.timeZone);
   if (format === "ndjson")
     return eachEvent(site, { from, to }, (event) => {
       printJson(event);
       return drained();
     });
+  const words = createSiteWords(site.configuration.gateway.timeZone);
   print(headLine(headings));
   await eachOccurrence(site, { from, to }, (event) => {
     const at = time === "local" ? words.localTime(occurredAt(event)) : occurredAt(event);

@@ -7,7 +7,7 @@ import { type ExportOptions, exportPeriod } from "./journal-export.ts";
 import { printLedger } from "./journal-ledger.ts";
 import { type JournalSite, withJournal } from "./journal-site.ts";
 import { verifySite } from "./journal-verify.ts";
-import { CONFIGURATION_OPTION, paint, print, printJson } from "./terms.ts";
+import { CONFIGURATION_OPTION, paint, print, printJson, wholeNumber } from "./terms.ts";
 
 const DAY_MS = 24 * 3_600_000;
 const FOLLOW_MS = 500;
@@ -136,11 +136,6 @@ function sentence({ time, subject, type, data }: CloudEvent): string {
 
 function eventOf({ line, chain }: Entry, { gateway }: Configuration): CloudEvent {
   return eventOfLine(line, chain, { gateway: gateway.id, site: gateway.site });
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("it must be a whole number.");
-  return Number(text);
 }
 
 /** Days since 1970-01-01. */

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Configuration } from "../../config/schema.ts";
+import type { Reading } from "../../drivers/driver.ts";
 import { readCard } from "../../drivers/reads.ts";
 import type { System } from "../../drivers/system.ts";
 import type { RevisionSpan } from "../../sync/card.ts";
@@ -21,7 +22,7 @@ export function lookupCommand(): Command {
         const reading = readCard(card, configuration.cards.issuers);
         if (reading.kind === "misread")
           throw new Exit(2, `${reading.step}; write it like BB-1234-567890 or uid:04A1B2C3D4E5F6`);
-        const answer = await ask(configuration, card, system);
+        const answer = await ask(configuration, card, reading, system);
         if (json === true) printJson(answer);
         else printAnswer(card, answer);
       }),
@@ -29,15 +30,15 @@ export function lookupCommand(): Command {
 }
 
 /** From the running daemon, or from what is on disk, under the lock it would hold. */
-async function ask(configuration: Configuration, card: string, system: System): Promise<LookupAnswer> {
+async function ask(
+  configuration: Configuration,
+  card: string,
+  reading: Reading,
+  system: System,
+): Promise<LookupAnswer> {
   const answer = await askControl(pathsOf(configuration.dataDir).control, "lookup", { card });
   if (answer.kind === "result") return answer.result as LookupAnswer;
   if (answer.kind === "error") throw new Exit(1, answer.why);
-  return askDisk(configuration, card, system);
-}
-
-async function askDisk(configuration: Configuration, card: string, system: System): Promise<LookupAnswer> {
-  const reading = readCard(card, configuration.cards.issuers);
   // A third of the time that a command takes, which nobody pays while the gateway runs.
   const { withStoppedGate } = await import("./stopped-gate.ts");
   return withStoppedGate(configuration, system, async (desk) => desk.lookup(reading));

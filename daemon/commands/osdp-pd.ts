@@ -9,7 +9,7 @@ import { createSystemClock, systemRandom } from "../../drivers/system.ts";
 import { Exit } from "./exit.ts";
 import { type DeskOptions, HELP, openDesk } from "./osdp-pd-desk.ts";
 import { untilTold } from "./run.ts";
-import { print } from "./terms.ts";
+import { print, wholeNumber } from "./terms.ts";
 
 /** What a line can electrically bear without repeaters (TIA-485). */
 const PDS_MAX = 32;
@@ -97,11 +97,6 @@ async function keyOf(file: string): Promise<Uint8Array> {
 }
 
 // ---------------------------------------------------------------- arguments
-
-function wholeNumber(text: string): number {
-  if (!/^[0-9]{1,7}$/.test(text)) throw new InvalidArgumentError("It is a whole number.");
-  return Number(text);
-}
 
 function tcpPort(text: string): number {
   const port = wholeNumber(text);

@@ -5,6 +5,7 @@ import { askControl } from "../control.ts";
 import { pathsOf } from "../data-paths.ts";
 import type { Person } from "../presence/presence.ts";
 import { type HandAnswer, type HandEvent, handRequestOf, type RollCall } from "../presence/presence-desk.ts";
+import { createSiteWords } from "../site/site-words.ts";
 import { atOnce } from "../slices.ts";
 import { cardNumber } from "./card-argument.ts";
 import { csvField } from "./csv.ts";
@@ -81,8 +82,10 @@ function say(event: HandEvent, done: string, card: string, options: SayOptions):
     if (answer.kind === "refused") throw new Exit(answer.isUsage ? 2 : 1, answer.why);
     const { word } = answer;
     if (json === true) printJson(word);
-    else
-      print(`${word.card}: ${done} since ${siteTime(configuration).format(Date.parse(word.when))}, by hand`);
+    else {
+      const { minuteOf } = createSiteWords(configuration.gateway.timeZone);
+      print(`${word.card}: ${done} since ${minuteOf(word.when)}, by hand`);
+    }
     if (!word.isDurable)
       process.stderr.write("warning: the journal cannot be written; this is lost if the gateway stops now\n");
   });
@@ -137,16 +140,11 @@ function printCsv({ people }: RollCall): void {
 
 function printRollCall({ at, people, onSite, overdue }: RollCall, configuration: Configuration): void {
   const { site, id, timeZone } = configuration.gateway;
-  const time = siteTime(configuration);
-  print(
-    paint(
-      `${time.format(Date.parse(at))}, ${site}, gateway ${id}, times of ${timeZone}: ${onSite} on site`,
-      "bold",
-    ),
-  );
+  const { minuteOf } = createSiteWords(timeZone);
+  print(paint(`${minuteOf(at)}, ${site}, gateway ${id}, times of ${timeZone}: ${onSite} on site`, "bold"));
   const rowOf = ({ card, since, sinceTrusted, accessPoint, byHand }: Person): string[] => [
     card,
-    `${time.format(Date.parse(since))}${sinceTrusted ? "" : " ?"}`,
+    `${minuteOf(since)}${sinceTrusted ? "" : " ?"}`,
     agoOf(Date.parse(at) - Date.parse(since)),
     accessPoint,
     byHand === null ? "" : `by hand, ${byHand.who.name}: ${byHand.why}`,
@@ -161,9 +159,4 @@ function printRollCall({ at, people, onSite, overdue }: RollCall, configuration:
 function agoOf(ms: number): string {
   const minutes = Math.max(0, Math.floor(ms / MINUTE_MS));
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** Writes instants as `2026-12-24 18:00`, on the site's clock. */
-function siteTime({ gateway: { timeZone } }: Configuration): Intl.DateTimeFormat {
-  return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" });
 }

@@ -5,6 +5,7 @@ import type { SiteChange, SiteEvent } from "../../sync/site-change.ts";
 import { askControl } from "../control.ts";
 import { pathsOf } from "../data-paths.ts";
 import { type SiteAnswer, siteRequestOf } from "../site/site-desk.ts";
+import { createSiteWords, type SiteWords } from "../site/site-words.ts";
 import { cardNumber } from "./card-argument.ts";
 import { Exit } from "./exit.ts";
 import { withLock } from "./lock.ts";
@@ -87,7 +88,8 @@ function change(event: SiteEvent, done: string, card: string, options: Options):
     if (answer.kind === "refused") throw new Exit(answer.isUsage ? 2 : 1, answer.why);
     const { untilMs: _, ...made } = answer.change;
     if (options.json === true) return printJson({ ...made, isRunning });
-    const end = made.until === null ? "" : ` until ${endOf(answer.change, calendarOf(configuration))}`;
+    const { minuteOf } = createSiteWords(configuration.gateway.timeZone);
+    const end = made.until === null ? "" : ` until ${endOf(made.until, minuteOf)}`;
     const when = isRunning ? "" : ", from when the gateway starts";
     print(
       `${made.card}: ${paint(`${done} by this site`, event === "site-blocked" ? "red" : "green")}${end}${when}`,
@@ -131,7 +133,7 @@ function list(card: string | undefined, { config, json }: Options): Promise<void
       .filter((entry) => number === null || entry.card === number)
       .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
     if (json === true) printJson({ entries: entries.map(({ untilMs: _, ...entry }) => entry) });
-    else if (entries.length > 0) printEntries(entries, calendarOf(configuration));
+    else if (entries.length > 0) printEntries(entries, configuration);
     else
       print(
         number === null ? "the site blocks nobody and allows nobody" : `${number} is not on the site list`,
@@ -143,25 +145,20 @@ function keyOf({ card, event }: SiteChange): string {
   return `${card} ${event}`;
 }
 
-function printEntries(entries: readonly SiteChange[], calendar: Intl.DateTimeFormat): void {
+function printEntries(entries: readonly SiteChange[], { gateway }: Configuration): void {
+  const { minuteOf } = createSiteWords(gateway.timeZone);
   const rows = entries.map((entry) => [
     entry.card,
     entry.event === "site-blocked" ? "block" : "allow",
-    endOf(entry, calendar),
+    entry.until === null ? "" : endOf(entry.until, minuteOf),
     entry.why ?? "",
     `${entry.who.name} (${entry.who.by})`,
-    `${calendar.format(Date.parse(entry.at))}${entry.atTrusted ? "" : " ?"}`,
+    `${minuteOf(entry.at)}${entry.atTrusted ? "" : " ?"}`,
   ]);
   printTable(COLUMNS, rows);
 }
 
 /** A day as it was said, an instant by the site's clock. */
-function endOf({ until, untilMs }: SiteChange, calendar: Intl.DateTimeFormat): string {
-  if (until === null || untilMs === null) return "";
-  return until.includes("T") ? calendar.format(untilMs) : until;
-}
-
-/** Writes instants as `2026-12-24 18:00`, in the site's time zone. */
-function calendarOf({ gateway: { timeZone } }: Configuration): Intl.DateTimeFormat {
-  return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" });
+function endOf(until: string, minuteOf: SiteWords["minuteOf"]): string {
+  return until.includes("T") ? minuteOf(until) : until;
 }

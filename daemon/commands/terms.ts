@@ -1,6 +1,7 @@
 /**
- * What commands share: how they find their site, and how they print.
+ * What commands share: how they find their site, how they read an argument, and how they print.
  */
+import { InvalidArgumentError } from "commander";
 import type { Configuration } from "../../config/schema.ts";
 import type { Files } from "../../drivers/ports.ts";
 import { createSystem, type System } from "../../drivers/system.ts";
@@ -56,6 +57,12 @@ export async function withSite(
   } finally {
     system.stop();
   }
+}
+
+/** For arguments. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("it must be a whole number.");
+  return Number(text);
 }
 
 export function print(line: string): void {

@@ -3,6 +3,8 @@
 export interface SiteWords {
   /** `2026-11-22T07:58:12.345+01:00`: with its offset, so that it is one instant also in the night the clock is set back. */
   localTime(rfc3339: string): string;
+  /** `2026-11-22 07:58`. */
+  minuteOf(rfc3339: string): string;
   /** `07:58:12`. */
   timeOfDay(rfc3339: string): string;
   /** `2026-11-22`, of days since 1970-01-01. */
@@ -24,6 +26,7 @@ export function createSiteWords(timeZone: string): SiteWords {
       const thousandths = String(((ms % 1_000) + 1_000) % 1_000).padStart(3, "0");
       return `${format.format(ms).replace(" ", "T")}.${thousandths}${zone}`;
     },
+    minuteOf: (rfc3339) => format.format(Date.parse(rfc3339)).slice(0, "2026-11-22 07:58".length),
     timeOfDay: (rfc3339) => format.format(Date.parse(rfc3339)).slice(-"07:58:12".length),
     dayName: (day) => new Date(day * 24 * 3_600_000).toISOString().slice(0, "2026-11-22".length),
   };
