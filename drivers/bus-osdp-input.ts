@@ -64,7 +64,7 @@ class OsdpInput implements Input {
     const settings = { address, key: scbk, takesCards: false };
     this.#hold = bus.hold(settings, (news, stamp) => {
       if (news.kind === "up") this.#ask();
-      if (news.kind === "down") this.#news.hear(news);
+      if (news.kind === "down" || news.kind === "note") this.#news.hear({ kind: "down", why: news.why });
       if (news.kind === "inputs") this.#news.hear({ ...news, stamp });
     });
     const { standing, why } = this.#hold;

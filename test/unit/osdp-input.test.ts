@@ -79,6 +79,11 @@ describe("an input of a reader", () => {
     });
     if (pd) pd.faults.silent = true;
     await world.clock.advance(20_000);
-    expect(told.slice(1)).toEqual([expect.stringMatching(/^down it does not answer/)]);
+    if (pd) Object.assign(pd.faults, { silent: false, corrupt: true });
+    await world.clock.advance(20_000);
+    expect(told.slice(1)).toEqual([
+      expect.stringMatching(/^down it does not answer/),
+      expect.stringMatching(/^down only noise came/),
+    ]);
   });
 });
