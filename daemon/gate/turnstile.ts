@@ -178,10 +178,11 @@ export class Turnstile {
       this.#notThrough(asker);
     }
     if (pulseMs === null) {
+      if (!mayOpen) return false;
       // Nothing of ours opens here, but somebody may: what follows the tap is awaited all the same.
-      if (mayOpen) this.#await(ticket, asker, true);
-      if (mayOpen) this.#opened();
-      return mayOpen;
+      this.#await(ticket, asker, true);
+      this.#opened();
+      return true;
     }
     const { state, start } = settle(this.#state, ticket, mayOpen);
     this.#state = state;
