@@ -91,7 +91,7 @@ function digitOf(value: number, power: number): number {
 
 /** Whether `text` is a card number in canonical form. */
 export function isCanonical(text: string): boolean {
-  return /^[A-Z]{2}-\d{4}-\d{6}$/.test(text);
+  return packCanonical(text) >= 0;
 }
 
 /** A card as the list has it. `validUntilDay`: days since 1970-01-01, inclusive; null: no end. */

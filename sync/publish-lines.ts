@@ -1,7 +1,7 @@
 /** Rows as the text of a list, byte by byte: ten million lines are seconds, because nothing becomes a string. */
-import { STATUSES, unpackNumber } from "./card.ts";
+import { unpackNumber } from "./card.ts";
 import { showDay } from "./publish-csv.ts";
-import { HEADER, LINE_BYTES_MAX, type Row, UID_BYTES_MAX } from "./rows.ts";
+import { HEADER, LINE_BYTES_MAX, type Row, STATUS_WORDS, TOKEN_PREFIX, UID_BYTES_MAX } from "./rows.ts";
 
 /** A piece of a list's text, whole lines. `first`: the packed number of its first row. */
 export interface Block {
@@ -11,8 +11,6 @@ export interface Block {
 
 const encoder = new TextEncoder();
 const HEADER_LINE = encoder.encode(`${HEADER}\n`);
-const words = [...STATUSES, "removed"].map((word) => encoder.encode(word));
-const TOKEN_PREFIX = encoder.encode("uid:");
 const HEX_DIGITS = encoder.encode("0123456789ABCDEF");
 
 const COMMA = 44;
@@ -45,7 +43,7 @@ function writeLine(row: Row, days: Map<number, Uint8Array>, text: Uint8Array, st
   const number = unpackNumber(row.packed);
   for (let i = 0; i < number.length; i++) text[at++] = number.charCodeAt(i);
   text[at++] = COMMA;
-  const word = words[row.status]!;
+  const word = STATUS_WORDS[row.status]!;
   text.set(word, at);
   at += word.length;
   text[at++] = COMMA;

@@ -64,9 +64,10 @@ const HYPHEN = 45;
 const NUMBER_BYTES = 14;
 const DATE_BYTES = 10;
 
-const WORDS = [...STATUSES, "removed"].map((word) => new TextEncoder().encode(word));
+/** Of each code. */
+export const STATUS_WORDS = [...STATUSES, "removed"].map((word) => new TextEncoder().encode(word));
+export const TOKEN_PREFIX = new TextEncoder().encode("uid:");
 const HEADER_LINE = new TextEncoder().encode(HEADER);
-const TOKEN_PREFIX = new TextEncoder().encode("uid:");
 
 const TOO_LONG = `longer than the ${LINE_BYTES_MAX} bytes a row may have`;
 const NUMBER_FAULT = "the number is not two letters and ten digits, like BB-1234-567890";
@@ -89,7 +90,7 @@ export class RowParser {
 
   constructor(options: { delta: boolean }, take: TakeRow) {
     this.#take = take;
-    this.#statusCount = options.delta ? WORDS.length : STATUSES.length;
+    this.#statusCount = options.delta ? STATUS_WORDS.length : STATUSES.length;
   }
 
   push(bytes: Uint8Array): RowFault | null {
@@ -164,7 +165,7 @@ export class RowParser {
 
   #parseStatus(bytes: Uint8Array, start: number, end: number): number {
     for (let code = 0; code < this.#statusCount; code++) {
-      if (matches(bytes, start, end, WORDS[code]!)) return code;
+      if (matches(bytes, start, end, STATUS_WORDS[code]!)) return code;
     }
     return -1;
   }
