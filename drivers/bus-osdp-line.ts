@@ -5,12 +5,11 @@
 import { MARK, OsdpFramer, type ReceivedFrame } from "./codec/osdp.ts";
 import type { Stamp } from "./driver.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
+import { afterSilence } from "./silence.ts";
 import { stampOf } from "./stamp.ts";
 
 /** The reply begins within this, counted from the last byte of the command (5.7). */
 const REPLY_MS_MAX = 200;
-/** Waited for in this many steps: after a stall of the loop, bytes that have come in meanwhile are read first. */
-const REPLY_STEPS = 2;
 /** A reply that has begun by then may come to its end, if it is no longer than this. */
 const LATE_REPLY_BYTES_MAX = 256;
 /** Between a reply and the next command the line is idle for this many characters, and at least so long. */
@@ -68,7 +67,10 @@ export class OsdpLine {
     marked.set(bytes, 1);
     // A channel that takes no bytes ends, and its end is told of by itself.
     this.#channel.write(marked).catch(() => undefined);
-    this.#await((lineMs(marked.length, this.#baudRate) + REPLY_MS_MAX) / REPLY_STEPS, REPLY_STEPS);
+    this.#timer = afterSilence(this.#clock, lineMs(marked.length, this.#baudRate) + REPLY_MS_MAX, () => {
+      if (!this.#framer.pending) return this.#giveUp();
+      this.#timer = this.#clock.after(lineMs(LATE_REPLY_BYTES_MAX, this.#baudRate), () => this.#giveUp());
+    });
   }
 
   /** Bytes that have come in. Those that nobody has asked for are dropped. */
@@ -96,18 +98,11 @@ export class OsdpLine {
     return false;
   }
 
-  #await(stepMs: number, steps: number): void {
-    this.#timer = this.#clock.after(stepMs, () => {
-      if (steps > 1) return this.#await(stepMs, steps - 1);
-      if (steps === 1 && this.#framer.pending) return this.#await(this.#lateMs(), 0);
-      if (this.#offer(this.#framer.idle())) return;
-      this.#events.silence(this.#framer.takeNoise());
-      this.#rest();
-    });
-  }
-
-  #lateMs(): number {
-    return lineMs(LATE_REPLY_BYTES_MAX, this.#baudRate);
+  /** No reply, unless a false start has hidden it. */
+  #giveUp(): void {
+    if (this.#offer(this.#framer.idle())) return;
+    this.#events.silence(this.#framer.takeNoise());
+    this.#rest();
   }
 
   #rest(): void {

@@ -3,6 +3,7 @@ import { encodeMessage, type FromPcsc, fromPcscReader, type ToPcsc } from "./cod
 import type { Stamp } from "./driver.ts";
 import type { OpenPcsc } from "./pcsc-process.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
+import { afterSilence } from "./silence.ts";
 import { stampOf } from "./stamp.ts";
 
 /** To its first word: on a small board Node alone takes a second or two, and much more while the whole board starts. */
@@ -11,8 +12,6 @@ const START_MS_MAX = 15_000;
 const READY_MS_MAX = 4_000;
 /** Its heart beats every 500 ms; a silent one spins or hangs. With the new start it is back within 5 s. */
 const SILENT_MS_MAX = 2_000;
-/** Waited for in this many steps: after a stall of our own loop, what has come in meanwhile is read first. */
-const SILENT_STEPS = 4;
 /** Hundreds of taps a second are no reader's; a process that says more has gone wild. */
 const MESSAGES_PER_SECOND_MAX = 1_000;
 const SECOND_MS = 1_000;
@@ -45,7 +44,7 @@ export class PcscLink {
     const channel = await open({ data: (bytes) => this.#take(bytes), closed: (why) => this.#end(why) });
     this.#channel = channel;
     if (this.#ended) return channel.close();
-    this.#listen(SILENT_STEPS, START_MS_MAX);
+    this.#listen(START_MS_MAX);
     await ready;
   }
 
@@ -83,16 +82,13 @@ export class PcscLink {
       this.#isReady = true;
       this.#ready();
     }
-    this.#listen(SILENT_STEPS, this.#isReady ? SILENT_MS_MAX : READY_MS_MAX);
+    this.#listen(this.#isReady ? SILENT_MS_MAX : READY_MS_MAX);
     if (message.kind !== "ready" && message.kind !== "beat") this.#hear(message, stamp);
   }
 
-  #listen(steps: number, limitMs: number): void {
+  #listen(limitMs: number): void {
     this.#watch?.cancel();
-    this.#watch = this.#clock.after(limitMs / SILENT_STEPS, () => {
-      if (steps > 1) return this.#listen(steps - 1, limitMs);
-      this.#end(this.#silence());
-    });
+    this.#watch = afterSilence(this.#clock, limitMs, () => this.#end(this.#silence()));
   }
 
   #silence(): string {

@@ -17,11 +17,9 @@ import type { Hid } from "./hid.ts";
 import { chooseDevice, type HidMatch } from "./hid-match.ts";
 import type { Clock, Timer } from "./ports.ts";
 import { type Reads, readBits, readCharacters, unreadable } from "./reads.ts";
+import { afterSilence } from "./silence.ts";
 import { stampOf } from "./stamp.ts";
 import { type Device, Supervisor } from "./supervise.ts";
-
-/** Silence is waited for in this many steps: after a stall of the loop, keys that have come in meanwhile are read first. */
-const QUIET_STEPS = 2;
 
 export interface HidKeys {
   mode: "keyboard";
@@ -211,7 +209,7 @@ class KeyEar implements Ear {
     if (countKeys === 0) return this.drop();
     this.#began ??= stamp;
     // A keyboard repeats its report every half second, too, when nothing has changed (HID 1.11, 7.2.4): that is no key.
-    if (countKeys !== before) this.#listen(QUIET_STEPS);
+    if (countKeys !== before) this.#listen();
   }
 
   drop(): void {
@@ -220,10 +218,9 @@ class KeyEar implements Ear {
     this.#began = null;
   }
 
-  #listen(steps: number): void {
+  #listen(): void {
     this.#quiet?.cancel();
-    this.#quiet = this.#clock.after(this.#keyTimeoutMs / QUIET_STEPS, () => {
-      if (steps > 1) return this.#listen(steps - 1);
+    this.#quiet = afterSilence(this.#clock, this.#keyTimeoutMs, () => {
       const typed = this.#keyboard.idle();
       if (typed) this.#tell(typed, this.#began ?? stampOf(this.#clock));
       this.#began = null;

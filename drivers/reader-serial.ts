@@ -5,13 +5,12 @@ import { FRAME_BYTES_MAX, type Frame, Framer, findFrameEnd } from "./codec/frame
 import type { DriverWorld, Observer, Reader, ReaderEvents, ReaderModule, Reading, Stamp } from "./driver.ts";
 import type { Channel, Clock, Timer } from "./ports.ts";
 import { readText, type TextReads, unreadable } from "./reads.ts";
+import { afterSilence } from "./silence.ts";
 import { stampOf } from "./stamp.ts";
 import { Supervisor } from "./supervise.ts";
 
 /** A frame whose next byte takes longer than this was broken off; at 300 baud a byte takes 33 ms. */
 const QUIET_MS = 500;
-/** Waited for in this many steps: after a stall of the loop, bytes that have come in meanwhile are read first. */
-const QUIET_STEPS = 2;
 /**
  * What a line may bring in a second: a device server hands over a thousand cards at once, and no reader as many. Beyond
  * it the line is not listened to until the second is over: reading noise as fast as it comes takes its neighbours' time.
@@ -153,7 +152,7 @@ class Line {
     }
     if (!this.#framer.pending) return;
     this.#began ??= now;
-    this.#listen(QUIET_STEPS);
+    this.#listen();
   }
 
   drop(): void {
@@ -180,9 +179,8 @@ class Line {
     return bytes.subarray(end + 1);
   }
 
-  #listen(steps: number): void {
-    this.#quiet = this.#clock.after(QUIET_MS / QUIET_STEPS, () => {
-      if (steps > 1) return this.#listen(steps - 1);
+  #listen(): void {
+    this.#quiet = afterSilence(this.#clock, QUIET_MS, () => {
       const broken = this.#framer.idle();
       if (broken) this.#tell(broken, this.#began ?? stampOf(this.#clock));
       this.#began = null;
