@@ -17,7 +17,15 @@ export interface PdSettings {
   takesCards: boolean;
 }
 
-/** From power-on to taking cards. `keySet` is a step of commissioning only. */
+/**
+ * From power-on to taking cards:
+ *
+ *     in the clear     identify -> capabilities -> online
+ *     with a key       identify -> capabilities -> challenge -> cryptogram -> online
+ *     commissioning    the same with the key that everybody knows up to cryptogram -> keySet -> identify, with its own
+ *
+ * What fails goes back to identify; a session that broke while online, to challenge.
+ */
 export type Phase = "identify" | "capabilities" | "challenge" | "cryptogram" | "keySet" | "online";
 
 /** A command somebody waits for. */
