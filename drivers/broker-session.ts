@@ -16,7 +16,13 @@ import {
   publishFault,
   shortenKeepalive,
 } from "./broker-packets.ts";
-import { connectRefusal, errorWord, reasonWord, refusesVersion } from "./broker-words.ts";
+import {
+  connectRefusal,
+  errorWord,
+  reasonWord,
+  refusesVersion,
+  type VersionRefused,
+} from "./broker-words.ts";
 import type { BrokerEvents, BrokerSession, Clock, Log, Message, PublishOutcome, Timer } from "./ports.ts";
 import { within } from "./within.ts";
 
@@ -50,9 +56,6 @@ export interface SessionWorld {
   log: Log;
   mqtt: typeof import("mqtt");
 }
-
-/** Whether a CONNECT of MQTT 5 was refused for its version: in words, or perhaps, as by a connection that just ended. */
-export type VersionRefused = "no" | "perhaps" | "in-words";
 
 export type Opened =
   | { kind: "open"; offer: BrokerSession }
@@ -300,14 +303,9 @@ export class Session {
   /** After an error MQTT.js may go on with a connection it can no longer read: every error is the end. */
   #onError(error: Error): void {
     const code = "code" in error ? error.code : undefined;
-    if (typeof code === "number") {
-      const why = this.#offer === null ? connectRefusal(code) : reasonWord(code);
-      this.#finish(why, { versionRefused: refusesVersion(code) ? "in-words" : "no" });
-      return;
-    }
-    // A broker of 3.1.1 may reset on a CONNECT of MQTT 5, or answer in a way that MQTT 5 cannot read.
-    const looksSo = code === undefined || code === "ECONNRESET" || code === "EPIPE";
-    this.#finish(errorWord(error, this.#door.host), { versionRefused: looksSo ? "perhaps" : "no" });
+    const wordOf = this.#offer === null ? connectRefusal : reasonWord;
+    const why = typeof code === "number" ? wordOf(code) : errorWord(error, this.#door.host);
+    this.#finish(why, { versionRefused: refusesVersion(code) });
   }
 
   #watchIn(delayMs: number): Timer {

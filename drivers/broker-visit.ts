@@ -102,9 +102,8 @@ function greet(
     signal.addEventListener("abort", () => fail(String(signal.reason)));
     const onError = (error: Error) => {
       const code = "code" in error ? error.code : undefined;
-      if (typeof code === "number") fail(connectRefusal(code), refusesVersion(code));
-      // A broker of 3.1.1 may reset on a CONNECT of MQTT 5, or answer in a way that MQTT 5 cannot read.
-      else fail(errorWord(error, door.host), code === undefined || code === "ECONNRESET" || code === "EPIPE");
+      const why = typeof code === "number" ? connectRefusal(code) : errorWord(error, door.host);
+      fail(why, refusesVersion(code) !== "no");
     };
     client.on("error", onError);
     socket.on("error", onError);

@@ -64,9 +64,14 @@ export function connectRefusal(code: number): string {
   return CONNECT_REASONS.get(code) ?? `the broker refuses the connection: ${reasonWord(code)}`;
 }
 
-/** Whether a CONNACK to a CONNECT of MQTT 5 says that the broker knows an older version only. */
-export function refusesVersion(code: number): boolean {
-  return code === 0x01 || code === 0x84;
+/** Whether a CONNECT of MQTT 5 was refused for its version: in words, or perhaps, as by a connection that just ended. */
+export type VersionRefused = "no" | "perhaps" | "in-words";
+
+/** `code`: a CONNACK's, or that of an error of the connection, if it has one. */
+export function refusesVersion(code: unknown): VersionRefused {
+  if (typeof code === "number") return code === 0x01 || code === 0x84 ? "in-words" : "no";
+  // A broker of 3.1.1 may reset on a CONNECT of MQTT 5, or answer in a way that MQTT 5 cannot read.
+  return code === undefined || code === "ECONNRESET" || code === "EPIPE" ? "perhaps" : "no";
 }
 
 const UNTRUSTED =

@@ -6,7 +6,8 @@
 import { Backoff } from "./broker-backoff.ts";
 import { type BrokerTls, type Door, dial, parseDoor } from "./broker-dial.ts";
 import type { Protocol } from "./broker-packets.ts";
-import { Session, type SessionSettings, type SessionWorld, type VersionRefused } from "./broker-session.ts";
+import { Session, type SessionSettings, type SessionWorld } from "./broker-session.ts";
+import type { VersionRefused } from "./broker-words.ts";
 import type {
   Broker,
   BrokerEvents,

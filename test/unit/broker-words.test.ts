@@ -39,7 +39,11 @@ describe("words", () => {
   });
 
   test("only two codes say that the version is the trouble", () => {
-    expect(Array.from({ length: 256 }, (_, code) => code).filter(refusesVersion)).toEqual([0x01, 0x84]);
+    const codes = Array.from({ length: 256 }, (_, code) => code);
+    expect(codes.filter((code) => refusesVersion(code) !== "no")).toEqual([0x01, 0x84]);
+    expect([0x01, 0x84].map(refusesVersion)).toEqual(["in-words", "in-words"]);
+    const ends = [undefined, "ECONNRESET", "EPIPE", "ETIMEDOUT", "CERT_HAS_EXPIRED"];
+    expect(ends.map(refusesVersion)).toEqual(["perhaps", "perhaps", "perhaps", "no", "no"]);
   });
 
   test("every code has words", () => {
