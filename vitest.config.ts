@@ -3,9 +3,14 @@ import { relative } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** The simulations take longest, then what waits for peers: all of these begin first, and no core is left alone with one at the end. */
-const FOLDERS = ["test/sim/", "test/e2e/", "test/docs/", "test/conformance/", ""];
+/**
+ * What takes longest begins first, so that no core is left alone with it at the end: the simulations, which only reckon, and beside
+ * them the conformance suites, which mostly wait; then what starts programs.
+ */
+const FOLDERS = ["test/sim/", "test/conformance/", "test/e2e/", "test/docs/", ""];
 
+/** Two fifths of the time a test waits for a peer; and each worker has to load the sources anew. */
+const WORKERS_PER_CORE = 2.5;
 /** A worker takes 250 MB, and what it starts as much again. */
 const WORKERS_MAX = 8;
 
@@ -30,7 +35,6 @@ export default defineConfig({
     sequence: { sequencer: LongFirst },
     // Modules keep no state (arrows.test.ts), so a process that has loaded them serves one test file after the other.
     isolate: false,
-    // Half of the time a test waits for a peer; and each worker has to load the sources anew.
-    maxWorkers: Math.min(2 * availableParallelism(), WORKERS_MAX),
+    maxWorkers: Math.min(Math.ceil(WORKERS_PER_CORE * availableParallelism()), WORKERS_MAX),
   },
 });
