@@ -201,7 +201,9 @@ function takeSilence(state: PdState, noiseBytes: number, nowMs: number): Step {
   if (pending === null) return { state, effects: [] };
   const misses = pending.misses + 1;
   const missed = { ...state, isAnswering: false, pending: { ...pending, misses } };
-  if (misses < MISSES_MAX[state.standing]) return { state: missed, effects: [] };
+  // A reader that writes its key down may be slow to say so, and has the key all the same.
+  const missesMax = pending.command.name === "keySet" ? MISSES_MAX_UP : MISSES_MAX[state.standing];
+  if (misses < missesMax) return { state: missed, effects: [] };
   const why =
     noiseBytes > 0
       ? "only noise came in place of its reply: are baudRate and address right, and A and B not swapped?"

@@ -25,8 +25,8 @@ class Talk {
   state = NEW_PD;
   nowMs = 0;
   readonly effects: PdEffect[] = [];
-  /** What is made of the reader's replies on their way. */
-  change: (reply: ReceivedFrame, bytes: Uint8Array) => Uint8Array = (_, bytes) => bytes;
+  /** What is made of the reader's replies on their way; null: they do not come, or come too late. */
+  change: (reply: ReceivedFrame, bytes: Uint8Array) => Uint8Array | null = (_, bytes) => bytes;
 
   constructor(options: Partial<OsdpPdOptions> = {}) {
     const world = { clock: new SimClock(), random: new SimRandom(3) };
@@ -45,8 +45,9 @@ class Talk {
     for (const effect of this.apply({ kind: "turn", random: new Uint8Array(8) })) {
       const reply = effect.kind === "send" ? this.pd.take(frameOf(effect.bytes)) : null;
       if (reply === null) continue;
-      const frame = frameOf(this.change(frameOf(reply), reply));
-      this.apply({ kind: "reply", frame });
+      const changed = this.change(frameOf(reply), reply);
+      if (changed === null) this.apply({ kind: "silence", noiseBytes: 0 });
+      else this.apply({ kind: "reply", frame: frameOf(changed) });
     }
   }
 
@@ -126,6 +127,18 @@ it("a reader that does not take its key is down, and spoken to with that key onl
   expect(talk.told.at(-1)).toMatch(/it does not take a key of its own/);
   expect(talk.told).not.toContain("commissioned");
   expect(talk.state).toMatchObject({ usesDefaultKey: false, session: null });
+});
+
+it("a reader that is slow to say that it has its key is asked again, and has been given it", () => {
+  const talk = new Talk({ key: null, installMode: true });
+  talk.apply({ kind: "commission", untilMs: 60_000 });
+  talk.until("keySet");
+  let slowTurns = 2;
+  talk.change = (_, bytes) => (slowTurns-- > 0 ? null : bytes);
+  talk.until("online");
+  talk.turn();
+  expect(talk.told.slice(-2)).toEqual(["commissioned", "up"]);
+  expect(talk.challenges).toEqual([1, 0, 1]);
 });
 
 it("a reader that says in the clear that it has its key is believed when it opens the channel with it", () => {
