@@ -77,7 +77,8 @@ function readerNames(readers: Entry<ReaderOptions>[], points: Entry<AccessPointO
       if (typeof name !== "string") continue;
       const place = `${pointer}/readers/${index}`;
       const other = placeOf.get(name);
-      if (!driverOf.has(name)) {
+      // Where there are no readers at all, that is the fault.
+      if (!driverOf.has(name) && known.length > 0) {
         faults.push(fault(place, `is no reader${didYouMean(name, known)}, allowed: ${enumerate(known)}`));
       } else if (other !== undefined && other !== pointer) {
         faults.push(fault(place, "stands at another access point too, allowed: one access point"));

@@ -246,6 +246,10 @@ describe("faults", () => {
     expect(lines(faultsOf(text))).toContain(said);
   });
 
+  it("name a site without readers once, not at each access point too", () => {
+    expect(faultsOf(withValue("readers", [])).map(({ path }) => path)).toEqual(["readers"]);
+  });
+
   it("are shown on one line whatever a key holds", () => {
     expect(lines(faultsOf('"a\\n\\e[31m": 1')).split("\n").at(-2)).toMatch(
       /^site\.yaml:1:1: a\?\?\[31m: is an unknown key/,
