@@ -48,6 +48,7 @@ export function journalCommand(): Command {
     .addOption(
       new Option("--format <format>", "whole events, or taps").choices(["ndjson", "csv"]).default("ndjson"),
     )
+    .addOption(new Option("--json", "whole events, as without --format").conflicts("format"))
     .addOption(
       new Option(
         "--headings <language>",

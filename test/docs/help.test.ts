@@ -7,7 +7,7 @@ import { fencesOf, mentionsOf, PAGES } from "./pages.ts";
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
 
 /** Commands that print no facts: they run until they are ended, or print what has a format of its own. */
-const WITHOUT_FACTS = ["demo", "run", "osdp-pd", "journal export"];
+const WITHOUT_FACTS = ["demo", "run", "osdp-pd"];
 
 interface Help {
   options: string[];

@@ -81,6 +81,8 @@ describe("journal export and ledger", () => {
       `7;2026-11-22T15:00:00.000+01:00;8112345678;north;ut;;${CILLA};;manual;För hand: kortet trasigt`,
       "",
     ]);
+    const events = await site.command("journal", "export", "--json");
+    expect(events).toEqual(await site.command("journal", "export", "--format", "ndjson"));
     const plain = await site.command("journal", "export", ...day);
     expect(plain.stdout.split("\n")[1]).toBe(
       `2,2026-11-21T23:00:00.000Z,8112345678,north,exit,n-1,${BO},true,granted`,
@@ -89,6 +91,7 @@ describe("journal export and ledger", () => {
       ["--headings", "sv"],
       ["--time", "local"],
       ["--headings", "fi", "--format", "csv"],
+      ["--json", "--format", "csv"],
     ])
       expect(await site.command("journal", "export", ...option)).toMatchObject({ code: 2, stdout: "" });
   });
