@@ -82,13 +82,18 @@ function summaryOf({ gateway, list, readers, journal, outbox }: Status): string 
   return words.join(", ");
 }
 
+/** The last is a terminal that went away with a daemon in it: its relays are released, too. */
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
 /**
  * Resolves at a signal, or when an invariant broke: then the relays are released, and the process ends in time. What is broken often
  * breaks again meanwhile, and must not end it before they are.
  */
-export function untilTold(broke: (error: unknown) => void): Promise<"SIGTERM" | "SIGINT" | "broken"> {
+export function untilTold(
+  broke: (error: unknown) => void,
+): Promise<(typeof STOP_SIGNALS)[number] | "broken"> {
   return new Promise((told) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => told(signal));
+    for (const signal of STOP_SIGNALS) process.once(signal, () => told(signal));
     let isBroken = false;
     const end = (error: unknown): void => {
       if (isBroken) return;

@@ -180,6 +180,12 @@ describe("check and run", () => {
     expect(await daemon.end("SIGINT")).toEqual({ code: 0, signal: null });
   });
 
+  test("stop cleanly when their terminal goes away", async () => {
+    const site = await virtualSite();
+    const daemon = await (await site.run()).healthy();
+    expect(await daemon.end("SIGHUP")).toEqual({ code: 0, signal: null });
+  });
+
   test("stop cleanly when told to while still starting", async () => {
     const site = await virtualSite();
     const starting = new Program(["run", "-c", site.file]);
