@@ -57,22 +57,26 @@ export class Taker {
     this.#refusedLists = new Set(
       targets.map(({ sha256 }) => sha256).filter((it) => this.#refusedLists.has(it)),
     );
-    const broken = new Set<string>();
+    const broken = new Map<string, FeedTarget>();
     for (;;) {
       const lists = targets.filter(({ sha256 }) => !this.#refusedLists.has(sha256) && !broken.has(sha256));
       const isBehind = (newestRevision(lists) ?? -1) < (shelf.inForce?.revision ?? -1);
       const way = isBehind ? null : shortestWay(shelf.revision, lists);
-      if (way === null && broken.size > 0) return "retry-download";
+      if (way === null && broken.size > 0) return again(broken);
       // What was refused has been told, and another list is waited for.
       if (way === null && this.#refusedLists.size > 0) return "wait";
       if (way === null) return refuse("no-way", `the feed's lists do not lead to its newest, ${news.newest}`);
-      if (way.length === 0) return broken.size > 0 ? "retry-download" : "done";
+      if (way.length === 0) return broken.size > 0 ? again(broken) : "done";
       const taken = await this.#take(way, news, broken);
       if (taken !== "another-way") return taken;
     }
   }
 
-  async #take(way: readonly FeedTarget[], news: News, broken: Set<string>): Promise<Outcome | "another-way"> {
+  async #take(
+    way: readonly FeedTarget[],
+    news: News,
+    broken: Map<string, FeedTarget>,
+  ): Promise<Outcome | "another-way"> {
     const { shelf, merger, signal, refuse, adopted } = this.#rooms;
     const { asked, newest } = news;
     // A merge of layers that are about to be replaced would only take memory.
@@ -87,7 +91,7 @@ export class Taker {
       if (error instanceof FeedUnreachable) this.retryAfterMs = error.retryAfterMs;
       if (!(error instanceof FeedRefusal)) return this.#refuseList(failed, "unreachable", wordsOf(error));
       this.#refuseList(failed, error.refusal, error.message);
-      broken.add(failed.sha256);
+      broken.set(failed.sha256, failed);
       return "another-way";
     }
     if (signal.aborted) return "wait";
@@ -129,6 +133,12 @@ export class Taker {
     const outcome = name === "unreachable" && lengthBytes <= SHORT_BYTES_MAX ? "retry" : "retry-download";
     return this.#rooms.refuse(name, `${list}: ${why}`, outcome, `${name} ${list}`);
   }
+}
+
+/** When lists that are not what was signed may be asked for again. */
+function again(broken: ReadonlyMap<string, FeedTarget>): Outcome {
+  const isShort = [...broken.values()].every(({ lengthBytes }) => lengthBytes <= SHORT_BYTES_MAX);
+  return isShort ? "retry" : "retry-download";
 }
 
 /** Downloads, and which of them it was that failed. */

@@ -157,18 +157,26 @@ describe("a list that is refused", () => {
     expect(life.refusals).toMatchObject([{ name: "bad-gzip" }]);
   });
 
-  it("is named by what is wrong with its bytes, told once, and tried again ever later", async () => {
-    const feed = feedWith(ONE);
-    feed.breaks = WRONG_HASH;
-    const life = await started(feed);
-    await life.clock.advance(60 * MINUTE_MS);
-    expect(life.refusals).toEqual([{ name: "wrong-hash", why: "list 1: not the bytes that were signed" }]);
-    expect(feed.downloads).toBeGreaterThan(4);
-    expect(feed.downloads).toBeLessThan(12);
-    feed.breaks = null;
-    await life.clock.advance(15 * MINUTE_MS);
-    expect(life.list?.revision).toBe(1);
-  });
+  it.each([
+    { size: "short", lengthBytes: 64 * 1024, countMax: 100, noLaterThanMs: MINUTE_MS },
+    { size: "long", lengthBytes: 64 * 1024 + 1, countMax: 12, noLaterThanMs: 15 * MINUTE_MS },
+  ])(
+    "is named by what is wrong with its bytes, told once, and tried again ever later: $size",
+    async ({ lengthBytes, countMax, noLaterThanMs }) => {
+      const feed = new ScriptedFeed();
+      feed.publish(1, ONE, { lengthBytes });
+      feed.breaks = WRONG_HASH;
+      const life = await started(feed);
+      await life.clock.advance(60 * MINUTE_MS);
+      const why = "list 1: not the bytes that were signed";
+      expect(life.refusals).toEqual([{ name: "wrong-hash", why }]);
+      expect(feed.downloads).toBeGreaterThan(4);
+      expect(feed.downloads).toBeLessThan(countMax);
+      feed.breaks = null;
+      await life.clock.advance(noLaterThanMs);
+      expect(life.list?.revision).toBe(1);
+    },
+  );
 
   it("is told by the name TUF has for it, and told again after a good refresh", async () => {
     const feed = feedWith(ONE);
