@@ -266,7 +266,7 @@ export class House {
       age: this.#sync.age(),
       site: this.#site,
       siteTime: this.#siteTime,
-      nowMs: this.#ports.clock.wallMs(),
+      nowMs: this.#scribe.judgedMs(this.#scribe.stamp()),
       admit: cards.admit,
       whenStale: cards.whenStale,
     });

@@ -33,6 +33,7 @@ export interface LookupCircumstances extends ListRules {
   age: ListAge;
   site: SiteRules & { standing(card: string): SiteStanding };
   siteTime: SiteTime;
+  /** The floor, while the clock is not trusted. */
   nowMs: number;
 }
 

@@ -71,7 +71,7 @@ export async function withStoppedGate<T>(
           age: sync.age(),
           site,
           siteTime,
-          nowMs: system.clock.wallMs(),
+          nowMs: site.judgedMs(),
           admit: cards.admit,
           whenStale: cards.whenStale,
         }),

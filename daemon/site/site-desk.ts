@@ -86,7 +86,7 @@ export class SiteDesk implements SiteRules {
     this.#clock = world.clock;
     this.#log = world.log;
     this.#siteTime = createSiteTime(settings.timeZone);
-    this.#list = new SiteList(settings.path, world.files, world.log, () => this.#nowMs());
+    this.#list = new SiteList(settings.path, world.files, world.log, () => this.judgedMs());
   }
 
   /** Reads the list; never rejects. After `lost` nothing is on it, until it is restored. */
@@ -158,12 +158,12 @@ export class SiteDesk implements SiteRules {
     await this.#list.settled();
   }
 
-  // ---------------------------------------------------------------- inside
-
   /** A wall time that has come for certain: the clock's, or the floor. */
-  #nowMs(): number {
+  judgedMs(): number {
     return this.#clock.trusted() ? this.#clock.wallMs() : this.#floorMs;
   }
+
+  // ---------------------------------------------------------------- inside
 
   #judge({ event, card, until, why, who }: SiteRequest): SiteAnswer {
     const refuse = (code: SiteFault, words: string): SiteAnswer => {
@@ -173,7 +173,7 @@ export class SiteDesk implements SiteRules {
     if (until !== null && end === null) return refuse("until", UNTIL_WORDS);
     if (end !== null && !ruleOf(event).isOn)
       return refuse("until", "only a block or an allowance has an end");
-    if (end !== null && end.untilMs <= this.#nowMs())
+    if (end !== null && end.untilMs <= this.judgedMs())
       return refuse("until-passed", `${until} has passed already`);
     const text = why?.trim() ?? "";
     if (!isOneLine(text, WHY_CHARACTERS_MAX))

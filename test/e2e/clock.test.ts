@@ -46,7 +46,12 @@ test("opens to whom it knows, keeps what it cannot send, says why, and sends it 
   const floorMs = Date.now();
   await before.end("SIGKILL");
 
+  // The last day of a card is long past, whatever this clock shows, and lookup says what the gate does.
+  const lookUp = ["lookup", "-c", site.file, CARDS.expired, "--json"];
+  const stopped = await grindvakt(lookUp, { env: clock.env });
+  expect(JSON.parse(stopped.stdout)).toMatchObject({ reason: "expired" });
   const daemon = await (await site.run(clock.env)).healthy();
+  expect(JSON.parse((await grindvakt(lookUp)).stdout)).toMatchObject({ reason: "expired" });
   for (const credential of [CARDS.granted, CARDS.expired])
     await daemon.post("/api/taps", { reader: "north-in-1", credential });
   const status = await daemon.become("the broker is out of reach", ({ broker: { why } }) => why !== null);
