@@ -15,7 +15,7 @@ import { initFeed } from "../../sync/publish-feed.ts";
 import { TOKEN_KEY_BYTES } from "../../sync/token-seal.ts";
 import type { TapView } from "../gate/gateway.ts";
 import { TEXTS } from "../gate/reasons.ts";
-import { startDaemon } from "../main.ts";
+import { type Daemon, startDaemon } from "../main.ts";
 import { centreWorld } from "./centre.ts";
 import { demoCards, SHOWCASE } from "./demo-cards.ts";
 import { listen, startDemoHub } from "./demo-hub.ts";
@@ -59,16 +59,20 @@ async function demo(folder: string, told: Promise<unknown>): Promise<void> {
   const hub = await startDemoHub(READER_PORT);
   await writeFile(join(folder, "console-password"), CONSOLE_PASSWORD, { mode: 0o600 });
   await writeFile(join(folder, "token.key"), randomBytes(TOKEN_KEY_BYTES).toString("hex"), { mode: 0o600 });
-  const settings = settingsOf({
-    broker: broker.url,
-    reader: hub.readerPort,
-    console: await freePort(CONSOLE_PORT),
-  });
   // For the other commands: they find the running demo by it.
   const file = join(folder, "demo.yaml");
-  await writeFile(file, settings);
-  const configuration = readSettings(settings, folder);
-  const daemon = await startDaemon(configuration, { ...system, log: createLog("warn") }, printTap);
+  const start = async (consolePort: number): Promise<Daemon> => {
+    const ports = { broker: broker.url, reader: hub.readerPort, console: await freePort(consolePort) };
+    const settings = settingsOf(ports);
+    await writeFile(file, settings);
+    return startDaemon(readSettings(settings, folder), { ...system, log: createLog("warn") }, printTap);
+  };
+  let daemon = await start(CONSOLE_PORT);
+  // Somebody was quicker, between our finding the port free and taking it.
+  if (daemon.consoleUrl === null) {
+    await daemon.stop();
+    daemon = await start(0);
+  }
   await daemon.refresh();
 
   print(`Grindvakt demo: ${cards.length} made-up cards, list revision ${daemon.status().list.revision}`);

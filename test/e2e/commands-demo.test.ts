@@ -56,6 +56,15 @@ test("the demo shows the whole gate, and leaves nothing behind", async () => {
   expect(demo.stderr).toBe("");
 });
 
+test("demos that start at once have a console each", async () => {
+  const demos = [1, 2, 3].map(() => new Program(["demo"]));
+  onTestFinished(async () => void (await Promise.all(demos.map((demo) => demo.end("SIGTERM")))));
+  await Promise.all(demos.map((demo) => demo.said("Ctrl-C")));
+  const consoles = demos.map(({ stdout }) => addressOf(stdout, /console +(http:\/\/127\.0\.0\.1:(\d+))/).url);
+  expect(new Set(consoles).size).toBe(demos.length);
+  for (const url of consoles) expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});
+
 test("the demo ends cleanly when it is told to while it is still starting", async () => {
   const folder = await mkdtemp(join(tmpdir(), "grindvakt-e2e-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
