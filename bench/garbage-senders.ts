@@ -1,7 +1,7 @@
 /**
  * The far ends of `garbage.ts`, in a process of their own: one reader that gives a card now and then and says when, some that
  * send noise as fast as a serial line can, and one device server that sends it as fast as it is taken. On standard input:
- * `noise` or `quiet`.
+ * `noise`, `crowd` (a hundred of them) or `quiet`.
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -9,6 +9,8 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 
 const LINES = 10;
+/** With those and the device server a hundred. */
+const CROWD_LINES = 89;
 /** 115,200 baud, handed over a few times a second as device servers do. */
 const LINE_BYTES_PER_SECOND = 11_520;
 const LINE_PIECES_PER_SECOND = 50;
@@ -18,14 +20,19 @@ const CARD_MS_SPREAD = 10;
 const FIRST_CARD = 2_611_000_000;
 
 let isNoisy = false;
+let isCrowd = false;
 let card = FIRST_CARD;
 
 const good = await far(giveCards);
-const bad = await Promise.all(Array.from({ length: LINES }, () => far(lineNoise)));
+const farLines = (length: number, goesOn: () => boolean): Promise<number[]> =>
+  Promise.all(Array.from({ length }, () => far((socket) => lineNoise(socket, goesOn))));
+const bad = await farLines(LINES, () => isNoisy);
+const crowd = await farLines(CROWD_LINES, () => isCrowd);
 const flood = await far(floodNoise);
-process.stdout.write(`${JSON.stringify({ good, bad: [...bad, flood] })}\n`);
+process.stdout.write(`${JSON.stringify({ good, bad: [...bad, flood, ...crowd] })}\n`);
 createInterface({ input: process.stdin }).on("line", (line) => {
-  isNoisy = line === "noise";
+  isCrowd = line === "crowd";
+  isNoisy = isCrowd || line === "noise";
 });
 process.stdin.once("end", () => process.exit(0));
 
@@ -52,10 +59,10 @@ function giveCards(socket: Socket): void {
   next();
 }
 
-function lineNoise(socket: Socket): void {
+function lineNoise(socket: Socket, goesOn: () => boolean): void {
   const timer = setInterval(() => {
     if (socket.destroyed) clearInterval(timer);
-    else if (isNoisy) socket.write(randomBytes(LINE_BYTES_PER_SECOND / LINE_PIECES_PER_SECOND));
+    else if (goesOn()) socket.write(randomBytes(LINE_BYTES_PER_SECOND / LINE_PIECES_PER_SECOND));
   }, 1_000 / LINE_PIECES_PER_SECOND);
 }
 

@@ -1,6 +1,7 @@
 /**
  * What neighbours cost a reader: taps over a real socket from another process, in turn without and with noise on eleven other
- * readers (one of them as fast as it is taken) and two that are dead; from the card's being sent to its being decided.
+ * readers (one of them as fast as it is taken) and two that are dead; from the card's being sent to its being decided. At the end
+ * a hundred send noise at once, and it is looked whether memory grows.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -30,6 +31,11 @@ const SETTLE_MS = 300;
 /** Nothing listens there. */
 const DEAD_PORTS = [1, 2];
 const EXTRA_MS_MAX = 1;
+/** The first quarter of a hundred's noise is for buffers and code to find their size. */
+const CROWD_MS = 120_000;
+const CROWD_LOOK_MS = 100;
+const SETTLED_SHARE = 0.25;
+const GROWTH_MB_MAX = 10;
 
 export async function benchGarbage(): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), "grindvakt-bench-"));
@@ -54,16 +60,36 @@ export async function benchGarbage(): Promise<Figure[]> {
       await pause(ROUND_MS);
     }
     round = -1;
-    await pause(SETTLE_MS);
+    senders.stdin.write("crowd\n");
+    const growthMb = await growthInCrowd();
     await stop();
     senders.stdin.end();
     await reading;
-    return figures(sent, decided);
+    return [
+      ...figures(sent, decided),
+      {
+        what: `a hundred send noise for ${CROWD_MS / 1_000} s: memory grows by`,
+        value: growthMb,
+        unit: "MB",
+        bound: GROWTH_MB_MAX,
+      },
+    ];
   } finally {
     senders.stdin.end();
     await ended;
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Between the least of the first half and the least of the second: what lies between is garbage that was not collected yet. */
+async function growthInCrowd(): Promise<number> {
+  const looksMb: number[] = [];
+  for (let ms = 0; ms < CROWD_MS; ms += CROWD_LOOK_MS) {
+    await pause(CROWD_LOOK_MS);
+    looksMb.push(process.memoryUsage.rss() / 1024 ** 2);
+  }
+  const settled = looksMb.slice(looksMb.length * SETTLED_SHARE, looksMb.length / 2);
+  return Math.min(...looksMb.slice(looksMb.length / 2)) - Math.min(...settled);
 }
 
 async function readSent(
