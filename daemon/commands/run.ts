@@ -82,7 +82,7 @@ function summaryOf({ gateway, list, readers, journal, outbox }: Status): string 
   return words.join(", ");
 }
 
-/** The last is a terminal that went away with a daemon in it: its relays are released, too. */
+/** The last is a terminal that went away with a daemon in it: its relays are released, too, and then it goes as the terminal did. */
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /**
@@ -94,6 +94,8 @@ export function untilTold(
 ): Promise<(typeof STOP_SIGNALS)[number] | "broken"> {
   return new Promise((told) => {
     for (const signal of STOP_SIGNALS) process.once(signal, () => told(signal));
+    // Node 20 aborts where it cannot restore a terminal at its end: with the terminal gone, the signal is that end.
+    process.once("SIGHUP", () => process.once("exit", () => process.kill(process.pid, "SIGHUP")));
     let isBroken = false;
     const end = (error: unknown): void => {
       if (isBroken) return;

@@ -180,10 +180,11 @@ describe("check and run", () => {
     expect(await daemon.end("SIGINT")).toEqual({ code: 0, signal: null });
   });
 
-  test("stop cleanly when their terminal goes away", async () => {
+  test("stop cleanly when their terminal goes away, and end by the same signal", async () => {
     const site = await virtualSite();
     const daemon = await (await site.run()).healthy();
-    expect(await daemon.end("SIGHUP")).toEqual({ code: 0, signal: null });
+    expect(await daemon.end("SIGHUP")).toEqual({ code: null, signal: "SIGHUP" });
+    expect((await site.journal()).at(-1)?.data).toMatchObject({ event: "stopped" });
   });
 
   test("stop cleanly when told to while still starting", async () => {
