@@ -5,9 +5,8 @@ import type { Configuration } from "../../config/schema.ts";
 import { createLog } from "../../drivers/log.ts";
 import type { System } from "../../drivers/system.ts";
 import { pathsOf } from "../data-paths.ts";
-import { readEntries } from "../journal/journal-reader.ts";
-import { listSegments } from "../journal/journal-segments.ts";
-import { resume } from "../journal/resume.ts";
+import { readLast } from "../journal/journal-reader.ts";
+import { RESUME_LINES, resume } from "../journal/resume.ts";
 import { SiteDesk } from "../site/site-desk.ts";
 import { Exit } from "./exit.ts";
 
@@ -25,10 +24,7 @@ export async function openSiteFile(configuration: Configuration, system: System)
   return desk;
 }
 
-/** The latest trusted time in the journal's last segment. */
+/** The latest trusted time that the gateway will find in its journal. */
 async function floorMsOf(dir: string, { files }: System): Promise<number> {
-  const last = (await listSegments(files, dir)).at(-1);
-  if (last === undefined) return 0;
-  const entries = readEntries(files, dir, last.firstSeq, Number.MAX_SAFE_INTEGER);
-  return (await resume(entries, "", new Set())).trustedFloorMs;
+  return (await resume(await readLast(files, dir, RESUME_LINES), "", new Set())).trustedFloorMs;
 }

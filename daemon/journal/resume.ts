@@ -22,7 +22,7 @@ export interface Resumption {
 
 /** `entries`: the last lines of the journal. `withRelay`: the access points that have a relay. */
 export async function resume(
-  entries: AsyncIterable<Entry>,
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
   gateway: string,
   withRelay: ReadonlySet<string>,
 ): Promise<Resumption> {
