@@ -54,7 +54,13 @@ async function lookAtDoor(
     await lookAtPublishing(url, visit, topics, gateway, system),
   ]);
   if (visited.kind === "visited") return visited.result;
-  return [wrong(url, visited.why, "see the broker's own log for who knocked, and why it said no")];
+  return [
+    wrong(
+      url,
+      visited.why,
+      "check the network and the address in mqtt.urls, mqtts:// or mqtt:// with it; a broker that was reached says why not in its own log",
+    ),
+  ];
 }
 
 async function lookAtSubscription(url: string, visit: Visit, topics: Topics): Promise<Finding[]> {

@@ -22,6 +22,7 @@ const DAY_MS = 24 * 3_600_000;
 /** A timestamp with less time left was not renewed when it should have been; the others are signed by hand. */
 const WARNING_DAYS = { timestamp: 2, snapshot: 14, targets: 14, root: 30 } as const;
 type Role = keyof typeof WARNING_DAYS;
+type Signed = { version: number; expires: string };
 const DOCUMENT_BYTES_MAX = 16 * 1024 * 1024;
 
 const SILENT: Log = {
@@ -47,7 +48,7 @@ export async function lookAtFeed(
       { ...system, source, log: SILENT },
     );
     const outcome = await feed.refresh();
-    return [judge(source.name, outcome), ...(await expiries(folder, outcome, system))];
+    return [judge(source.name, outcome), ...(await expiries(folder, cards.root, outcome, system))];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -74,7 +75,7 @@ function judge(name: string, outcome: RefreshOutcome): Finding {
         : ok(name, what);
     }
     case "refused":
-      return wrong(name, `${outcome.name}: ${outcome.why}`, remedyOf(outcome.name));
+      return wrong(name, `${outcome.name}: ${outcome.why}`, remedyOf(outcome));
     case "unreachable":
       return wrong(
         name,
@@ -84,35 +85,39 @@ function judge(name: string, outcome: RefreshOutcome): Finding {
   }
 }
 
-function remedyOf(name: string): string {
-  if (name.includes("expired"))
-    return "at the centre: grindvakt feed refresh DIR, in a daily timer; and is this clock right?";
-  return "ask the centre what it published: grindvakt feed verify DIR shows it there; the gate goes on with the list it has";
+function remedyOf({ name, why }: { name: string; why: string }): string {
+  if (name === "expired")
+    return `${renewal(why.startsWith("root.json") ? "root" : "timestamp")}; and is this clock right?`;
+  return "are cards.feed and cards.root those of one feed? If so, ask the centre what it published: grindvakt feed verify DIR shows it there; a list in force stays so";
+}
+
+function renewal(role: Role): string {
+  return role === "root"
+    ? "at the centre, with the root's key: grindvakt feed refresh DIR --root-keys DIR2"
+    : "at the centre: grindvakt feed refresh DIR, in a daily timer";
 }
 
 /** What will expire soon, while there is time to sign it anew. */
 async function expiries(
   folder: string,
+  givenRoot: string,
   outcome: RefreshOutcome,
   { files, clock }: System,
 ): Promise<Finding[]> {
   if (outcome.kind !== "verified" || !clock.trusted()) return [];
   const found: Finding[] = [];
   for (const [role, days] of Object.entries(WARNING_DAYS) as [Role, number][]) {
-    const bytes = await files.read(join(folder, `${role}.json`), DOCUMENT_BYTES_MAX);
-    if (bytes === null) continue;
-    const { signed } = JSON.parse(Buffer.from(bytes).toString()) as { signed: { expires: string } };
-    const leftMs = Date.parse(signed.expires) - clock.wallMs();
-    if (leftMs >= days * DAY_MS) continue;
-    found.push(
-      warning(
-        `${role}.json`,
-        `expires ${signed.expires}`,
-        role === "root"
-          ? "at the centre: grindvakt feed rotate DIR"
-          : "at the centre: grindvakt feed refresh DIR, in a daily timer",
-      ),
-    );
+    // The root that the site was given lies where it was given, until a newer one has followed.
+    for (const path of [join(folder, `${role}.json`), ...(role === "root" ? [givenRoot] : [])]) {
+      const bytes = await files.read(path, DOCUMENT_BYTES_MAX);
+      if (bytes === null) continue;
+      const { signed } = JSON.parse(Buffer.from(bytes).toString()) as { signed: Signed };
+      if (role === "root" && signed.version !== outcome.rootVersion) continue;
+      const leftMs = Date.parse(signed.expires) - clock.wallMs();
+      if (leftMs < days * DAY_MS)
+        found.push(warning(`${role}.json`, `expires ${signed.expires}`, renewal(role)));
+      break;
+    }
   }
   return found;
 }

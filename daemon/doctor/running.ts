@@ -87,7 +87,11 @@ export interface ListFacts {
 
 export function lookAtList(facts: ListFacts | null): Finding {
   if (facts === null || facts.revision === null)
-    return list.wrong("list", "there is no card list yet: every card is refused", "see the feed above");
+    return list.wrong(
+      "list",
+      "there is no card list yet: every card is refused",
+      "see the feed above; where it is well, the gateway fetches the list as soon as it runs",
+    );
   const { revision, freshness, refreshedAt } = facts;
   const what = `revision ${revision}, ${freshness}, last confirmed ${refreshedAt ?? "at a time not known"}`;
   switch (freshness) {

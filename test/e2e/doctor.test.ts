@@ -57,6 +57,15 @@ async function doctor(site: Site, ...args: string[]) {
   return { ...ended, found: foundIn(ended) };
 }
 
+/** A feed without a card, made and last renewed that long ago. */
+async function feedOfDaysAgo(days: number, dir: string, rootKeysDir: string): Promise<void> {
+  const clock = { ...createSystemClock(), wallMs: () => Date.now() - days * DAY_MS, trusted: () => true };
+  const place = { dir, keysDir: `${dir}.keys`, rootKeysDir, passphrase: null };
+  const centre = centreWorld({ clock, random: systemRandom });
+  await initFeed(place, "test", centre);
+  await publishCards(place, cardRows([]), { allowChange: 0, dryRun: false }, centre, () => undefined);
+}
+
 describe("doctor", () => {
   test("finds nothing wrong with a gate that works, and leaves it alone", async () => {
     const { site, broker, line } = await setStage(feedDir);
@@ -115,7 +124,9 @@ describe("doctor", () => {
       what: `nothing listens at 127.0.0.1:${dead.port}`,
     });
     expect(found.get(`broker ${dead.url}`)?.what).toContain("connection refused");
+    expect(found.get(`broker ${dead.url}`)?.todo).toContain("the address in mqtt.urls");
     expect(found.get("list list")).toMatchObject({ level: "wrong" });
+    expect(found.get("list list")?.todo).toContain("as soon as it runs");
     expect(found.get(`feed ${join(site.dir, "feed")}`)).toMatchObject({ level: "ok" });
     for (const { level, todo } of found.values()) expect(todo === null).toBe(level === "ok");
     // A line for each on standard output, nothing but that, and no stack.
@@ -229,13 +240,12 @@ describe("doctor", () => {
   test("finds a feed that nobody renewed, and one that is not there", async () => {
     const site = await gate(() => undefined);
     const old = join(site.dir, "old");
-    const clock = { ...createSystemClock(), wallMs: () => Date.now() - 30 * DAY_MS, trusted: () => true };
-    const place = { dir: old, keysDir: `${old}.keys`, rootKeysDir: `${old}.keys`, passphrase: null };
-    const centre = centreWorld({ clock, random: systemRandom });
-    await initFeed(place, "test", centre);
-    const cards = cardRows([]);
-    await publishCards(place, cards, { allowChange: 0, dryRun: false }, centre, () => undefined);
+    await feedOfDaysAgo(30, old, join(site.dir, "safe"));
     const text = (await readFile(site.file, "utf8")).replace("feed: ./feed", "feed: ./old");
+    await writeFile(site.file, text);
+    const strange = (await doctor(site)).found.get(`feed ${old}`);
+    expect(strange?.what).toMatch(/^bad-signature: /);
+    expect(strange?.todo).toContain("are cards.feed and cards.root those of one feed?");
     await writeFile(site.file, text.replace("root: ./root.json", "root: ./old/root.json"));
     const { code, found } = await doctor(site);
     expect(code).toBe(1);
@@ -245,6 +255,27 @@ describe("doctor", () => {
     const gone = (await doctor(site)).found;
     expect(gone.get("permissions cards.root")).toMatchObject({ level: "wrong" });
     expect(gone.get(`feed ${old}`)).toMatchObject({ level: "wrong" });
+  });
+
+  test.each([
+    { days: 345, level: "warning", subject: "root.json" },
+    { days: 400, level: "wrong", subject: null },
+  ])("says how to renew a root of $days days, and that mends it", async ({ days, level, subject }) => {
+    const site = await gate(() => undefined);
+    const old = join(site.dir, "old");
+    await feedOfDaysAgo(days, old, join(site.dir, "safe"));
+    const text = (await readFile(site.file, "utf8")).replace("feed: ./feed", "feed: ./old");
+    await writeFile(site.file, text.replace("root: ./root.json", "root: ./old/1.root.json"));
+    await grindvakt(["feed", "refresh", old]);
+    const found = (await doctor(site)).found.get(`feed ${subject ?? old}`);
+    expect(found).toMatchObject({
+      level,
+      todo: expect.stringContaining("feed refresh DIR --root-keys DIR2"),
+    });
+    await grindvakt(["feed", "refresh", old, "--root-keys", join(site.dir, "safe")]);
+    const { found: renewed } = await doctor(site);
+    expect(renewed.get(`feed ${old}`)).toMatchObject({ level: "ok" });
+    expect(renewed.has("feed root.json")).toBe(false);
   });
 
   test("finds a full disk", async () => {
