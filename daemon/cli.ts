@@ -6,7 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { Exit } from "./commands/exit.ts";
 import { VERSION } from "./version.ts";
-import { closedTo } from "./words.ts";
+import { systemWords } from "./words.ts";
 
 interface Entry {
   name: string;
@@ -124,11 +124,6 @@ async function main(argv: readonly string[]): Promise<number> {
 /** What the disk or the network says, and no fault of ours: a line, never a stack trace. */
 function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "syscall" in error && "errno" in error;
-}
-
-function systemWords({ code, path, message }: NodeJS.ErrnoException): string {
-  const isForbidden = code === "EACCES" || code === "EPERM";
-  return isForbidden && path !== undefined ? closedTo(path) : message;
 }
 
 /** Usage errors: one line, exit 2, on every level of subcommands. */

@@ -32,7 +32,7 @@ import type { Status } from "./report/status.ts";
 import { buildRoomily } from "./roomy-build.ts";
 import { makeInside } from "./token-key.ts";
 import { VERSION } from "./version.ts";
-import { wordsOf } from "./words.ts";
+import { systemWords, wordsOf } from "./words.ts";
 
 export interface Daemon {
   status(): Status;
@@ -54,8 +54,8 @@ export async function startDaemon(
   tapped: (tap: TapView) => void,
 ): Promise<Daemon> {
   const { dataDir } = configuration;
-  await world.files.makeDirs(dataDir).catch((error: Error) => {
-    throw new CannotStart(`dataDir ${dataDir}: ${error.message}`, 1);
+  await world.files.makeDirs(dataDir).catch((error: unknown) => {
+    throw new CannotStart(`dataDir: ${systemWords(error)}`, 1);
   });
   const lock = await acquireLock(dataDir);
   if (lock === null) throw new CannotStart(`another grindvakt runs on ${dataDir}`, 1);

@@ -8,7 +8,7 @@ import { type Daemon, startDaemon } from "../main.ts";
 import { CannotStart } from "../main-secrets.ts";
 import type { Status } from "../report/status.ts";
 import { Watchdog } from "../watchdog.ts";
-import { wordsOf } from "../words.ts";
+import { systemWords } from "../words.ts";
 import { Exit } from "./exit.ts";
 import { CONFIGURATION_OPTION, loadSite } from "./terms.ts";
 
@@ -31,7 +31,7 @@ export function runCommand(): Command {
       const daemon = await startDaemon(configuration, { ...system, log }, () => undefined).catch(
         (error: unknown) => {
           if (error instanceof CannotStart) throw new Exit(error.exitCode, error.message);
-          throw new Exit(1, `cannot start: ${wordsOf(error)}`);
+          throw new Exit(1, `cannot start: ${systemWords(error)}`);
         },
       );
       log.info("grindvakt runs", { gateway: configuration.gateway.id, console: daemon.consoleUrl });

@@ -1,8 +1,10 @@
 /** The commands of CONTRACT 2 as a user runs them: what they print, where, and how they end. */
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import {
   CARDS,
@@ -16,6 +18,7 @@ import {
   until,
 } from "./site.ts";
 
+const PROGRAM = join(import.meta.dirname, "../../dist/daemon/cli.js");
 const feedDir = await sharedFeed();
 
 /** A gate whose only reader is the console's. */
@@ -145,6 +148,28 @@ describe("check and run", () => {
     const daemon = await site.run();
     await daemon.said("the control socket cannot be opened");
     expect((await daemon.end()).code).toBe(0);
+  });
+
+  test("say whose a dataDir is to make, where this account may not", async () => {
+    const site = await virtualSite((configuration) => {
+      configuration.dataDir = "./closed/data";
+    });
+    await mkdir(join(site.dir, "closed"));
+    // Root may write anywhere: then another account runs it.
+    const isRoot = process.getuid?.() === 0;
+    await chmod(join(site.dir, "closed"), isRoot ? 0o755 : 0o555);
+    await chmod(site.dir, 0o755);
+    await chmod(site.file, 0o644);
+    const command = [process.execPath, PROGRAM, "run", "-c", site.file];
+    const [program = "", ...args] = isRoot
+      ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...command]
+      : command;
+    await expect(promisify(execFile)(program, args)).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^grindvakt: dataDir: \S+ is not open to this account: run the command as [^\n]+\n$/,
+      ),
+    });
   });
 
   test("say in one line that a disk said no", async () => {
