@@ -146,7 +146,10 @@ export interface Update {
   resign?: RoleName;
 }
 
-/** Signs and writes targets and snapshot where they change, and always a new timestamp, in this order. */
+/**
+ * Signs and writes targets and snapshot where they change, and always a new timestamp, in this order. Nothing new under a root that
+ * has expired: no gateway would take it.
+ */
 export async function writeUpdate(
   place: Place,
   repository: Partial<Repository>,
@@ -155,6 +158,10 @@ export async function writeUpdate(
   world: CentreWorld,
 ): Promise<void> {
   const nowMs = world.clock.wallMs();
+  if (renew && repository.root !== undefined && expiresMs(repository.root) <= nowMs)
+    throw new CentreFault(
+      `the root expired at ${repository.root.model.signed.expires}, and every gateway refuses what it leads to: run feed refresh, with --root-keys where its key lies elsewhere`,
+    );
   const isDue = (document: Document<RoleName>, role: RoleName) =>
     role === resign || (renew && expiresMs(document) - nowMs < VALID_MS[role] / 2);
   let { targets, snapshot } = repository;

@@ -75,6 +75,12 @@ describe("a new feed", () => {
     const renewed = await workshop.refresh(place);
     expect(renewed.warnings).toEqual([]);
     expect(renewed.expiresMs.root).toBe(workshop.clock.wall + 365 * DAY_MS);
+
+    workshop.clock.wall += 366 * DAY_MS;
+    const before = await readFile(join(place.dir, "timestamp.json"));
+    expect(await linesOf(workshop.refresh(away))).toEqual([expect.stringMatching(/expired .* --root-keys/)]);
+    expect(await readFile(join(place.dir, "timestamp.json"))).toEqual(before);
+    expect((await workshop.refresh(place)).expiresMs.root).toBe(workshop.clock.wall + 365 * DAY_MS);
   });
 });
 
