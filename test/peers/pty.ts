@@ -54,16 +54,17 @@ export class Pty {
     }
   }
 
-  /** Hangs the line up and takes its name away. */
+  /** Takes its name away and hangs the line up. */
   async unplug(): Promise<void> {
     const socat = this.#socat;
     if (!socat) return;
     this.#socat = null;
+    // The name first: the number of a terminal that is gone is soon another's.
+    await rm(this.path, { force: true });
     const ended = once(socat, "exit");
     socat.kill("SIGKILL");
     await ended;
     this.received = Buffer.alloc(0);
-    await rm(this.path, { force: true });
   }
 
   /** Sends bytes from the device. Resolves when socat has been given them. */
