@@ -24,7 +24,6 @@ export class CardReader {
   readonly #guest: Guest;
   #line: Socket | null = null;
   #uid = "";
-  #countRead = 0;
 
   constructor(guest: Guest) {
     this.#guest = guest;
@@ -70,11 +69,6 @@ export class CardReader {
     await this.#guest.qmp((qmp) => qmp.call("chardev-remove", { id: "card" }));
   }
 
-  /** How often a UID was asked for and given. */
-  get countRead(): number {
-    return this.#countRead;
-  }
-
   present(uid: string): void {
     this.#uid = uid;
     this.#send(ATR, STORAGE_CARD);
@@ -92,7 +86,6 @@ export class CardReader {
     if (kind === FLUSH) this.#send(FLUSH_COMPLETE, Buffer.alloc(0));
     if (kind !== APDU) return;
     const isAsked = data.toString("hex") === GET_UID;
-    if (isAsked) this.#countRead += 1;
     this.#send(APDU, Buffer.from(isAsked ? `${this.#uid}${WELL}` : UNKNOWN, "hex"));
   }
 
