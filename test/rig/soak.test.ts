@@ -79,7 +79,7 @@ test(
     const every = async (ms: number, act: () => Promise<unknown>): Promise<void> => {
       while (performance.now() < untilMs) {
         await act();
-        await pause(ms);
+        await pause(Math.min(ms, Math.max(0, untilMs - performance.now())));
       }
     };
     await Promise.all([
