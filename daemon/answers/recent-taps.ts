@@ -6,8 +6,10 @@ import { readEntries } from "../journal/journal-reader.ts";
 import { listSegments } from "../journal/journal-segments.ts";
 import { type CloudEvent, eventOfLine, type Sender } from "../journal/record.ts";
 
-/** Lines are looked through in steps of this many, from the end: a busy gate has a tap in every second line. */
-const TAP_SEARCH_LINES = 1_000;
+/** Lines that are looked through first, from the end, for each tap: a busy gate has one in every second line. Then twice as many. */
+const LINES_A_TAP = 3;
+/** Held at once. */
+const STEP_LINES_MAX = 2_000;
 
 /** Looked through for one page: a journal without taps must not be read to its beginning for somebody who asks for some. */
 const LINES_MAX = 20_000;
@@ -30,12 +32,14 @@ export async function recentTaps(
   const firstSeq = (await listSegments(files, dir))[0]?.firstSeq ?? Number.POSITIVE_INFINITY;
   const lastSeq = Math.max(firstSeq, endSeq - LINES_MAX + 1);
   let end = endSeq;
-  for (; taps.length < limit && end >= lastSeq; end -= TAP_SEARCH_LINES) {
+  for (let lines = LINES_A_TAP * limit; taps.length < limit && end >= lastSeq; lines *= 2) {
+    const fromSeq = Math.max(lastSeq, end - Math.min(lines, STEP_LINES_MAX) + 1);
     const step: CloudEvent[] = [];
-    for await (const { line, chain } of readEntries(files, dir, end - TAP_SEARCH_LINES + 1, end)) {
+    for await (const { line, chain } of readEntries(files, dir, fromSeq, end)) {
       if (line.type === "grindvakt.tap.v1") step.push(eventOfLine(line, chain, sender));
     }
     taps.push(...step.reverse());
+    end = fromSeq - 1;
   }
   const page = taps.slice(0, limit);
   const last = page.at(-1)?.data.seq;

@@ -7,6 +7,7 @@ import {
   type Entry,
   entryOf,
   listSegments,
+  offsetBefore,
   type Piece,
   type Segment,
   scan,
@@ -62,7 +63,8 @@ export async function* entriesIn(
   const file = await openUnlessDropped(files, segment);
   if (file === null) return;
   try {
-    for await (const piece of scan(file)) {
+    const offset = fromSeq > segment.firstSeq ? await offsetBefore(file, fromSeq) : 0;
+    for await (const piece of scan(file, offset)) {
       if (claimedSeq(piece) < fromSeq || !isWanted(piece)) continue;
       const entry = entryOf(piece);
       if (entry === null) continue;

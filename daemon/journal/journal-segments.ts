@@ -17,6 +17,8 @@ import type { DiskFile, Files } from "../../drivers/ports.ts";
 import { decodeLine, GENESIS, hashLine, LINE_BYTES_MAX, type Line } from "./record.ts";
 
 const READ_BYTES = 64 * 1024;
+/** Two lines of the longest that are written. */
+const LOOK_BYTES = 4 * 1024;
 const NAME = /^(\d{16})\.ndjson$/;
 const LINE_FEED = 10;
 const SEQ_OFFSET = '{"seq":'.length;
@@ -82,15 +84,14 @@ export interface Piece {
   unfinished: boolean;
 }
 
-/** Everything in an open segment, in order, in bounded memory; what is longer than a line may be comes in pieces. */
-export async function* scan(file: DiskFile): AsyncGenerator<Piece> {
-  for await (const pieces of scanMany(file)) yield* pieces;
+/** Everything in an open segment from `offset` on, in order, in bounded memory; what is longer than a line may be comes in pieces. */
+export async function* scan(file: DiskFile, offset = 0): AsyncGenerator<Piece> {
+  for await (const pieces of scanMany(file, offset)) yield* pieces;
 }
 
 /** The same, as many pieces at once as one read of the disk gives: a line at a time costs more than its hash. */
-export async function* scanMany(file: DiskFile): AsyncGenerator<Piece[]> {
+export async function* scanMany(file: DiskFile, offset = 0): AsyncGenerator<Piece[]> {
   let carry: Buffer = Buffer.alloc(0);
-  let offset = 0;
   for (;;) {
     const read = await file.read(offset + carry.length, READ_BYTES);
     if (read.length === 0) break;
@@ -112,6 +113,35 @@ export async function* scanMany(file: DiskFile): AsyncGenerator<Piece[]> {
     yield pieces;
   }
   if (carry.length > 0) yield [{ offset, bytes: carry, lengthBytes: carry.length, unfinished: true }];
+}
+
+/**
+ * Where a line begins in an open segment, up to one read before `fromSeq`: what is left is halved, as a busy day is many megabytes.
+ * Where nothing can be read it goes back, so that damage hides no line.
+ */
+export async function offsetBefore(file: DiskFile, fromSeq: number): Promise<number> {
+  let low = 0;
+  let high = await file.sizeBytes();
+  while (high - low > READ_BYTES) {
+    const middle = Math.floor((low + high) / 2);
+    const earlier = lineIn(Buffer.from(await file.read(middle, LOOK_BYTES)));
+    if (earlier !== null && earlier.seq < fromSeq) low = middle + earlier.offset;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The first whole line that begins after some line feed in these bytes. */
+function lineIn(bytes: Buffer): { seq: number; offset: number } | null {
+  let offset = bytes.indexOf(LINE_FEED) + 1;
+  while (offset > 0) {
+    const end = bytes.indexOf(LINE_FEED, offset);
+    if (end < 0) return null;
+    const line = decodeLine(bytes.toString("utf8", offset, end));
+    if (line !== null) return { seq: line.seq, offset };
+    offset = end + 1;
+  }
+  return null;
 }
 
 /** The line that a piece holds and its hash, or null where it is none. */

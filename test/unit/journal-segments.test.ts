@@ -1,6 +1,40 @@
+/** What stands on disk: names of segments, and where in one of them a line is. */
+import fc from "fast-check";
 import { expect, it } from "vitest";
-import { listSegments } from "../../daemon/journal/journal-segments.ts";
+import { entriesIn } from "../../daemon/journal/journal-reader.ts";
+import { listSegments, segmentPath } from "../../daemon/journal/journal-segments.ts";
+import { encodeLine, GENESIS } from "../../daemon/journal/record.ts";
+import { createFiles } from "../../drivers/files.ts";
 import type { Files } from "../../drivers/ports.ts";
+import { SimDisk } from "../sim/disk.ts";
+import { SimRandom } from "../sim/random.ts";
+
+const FIRST_SEQ = 1_000;
+const SEGMENT = {
+  path: segmentPath("/journal", FIRST_SEQ),
+  firstSeq: FIRST_SEQ,
+  lastSeq: Number.POSITIVE_INFINITY,
+};
+
+async function filesWith(bytes: Uint8Array): Promise<Files> {
+  const files = createFiles(new SimDisk(), new SimRandom(1));
+  await files.makeDirs("/journal");
+  await files.replace(SEGMENT.path, bytes);
+  return files;
+}
+
+function lineOf(seq: number, words: number): string {
+  const data = { words: "x".repeat(words) };
+  const time = "2026-11-23T06:00:00.000Z";
+  const type = "grindvakt.tap.v1";
+  return `${encodeLine({ seq, prev: GENESIS, batch: seq, type, subject: "north-in", time, data })}\n`;
+}
+
+async function seqsFrom(files: Files, fromSeq: number): Promise<number[]> {
+  const seqs: number[] = [];
+  for await (const { line } of entriesIn(files, SEGMENT, fromSeq)) seqs.push(line.seq);
+  return seqs;
+}
 
 it("files whose names no sequence can have are no segments", async () => {
   const names = ["0000000000000001.ndjson", "0000000000000027.ndjson", "9999999999999999.ndjson", "x.ndjson"];
@@ -10,4 +44,58 @@ it("files whose names no sequence can have are no segments", async () => {
     [1, 26],
     [27, Number.POSITIVE_INFINITY],
   ]);
+});
+
+it("lines are found from any sequence on, however long they are and whatever is damaged", async () => {
+  const damage = fc.array(
+    fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), bytes: fc.nat(40_000) }),
+    {
+      maxLength: 3,
+    },
+  );
+  const lengths = fc.array(fc.oneof({ weight: 9, arbitrary: fc.nat(2_000) }, fc.nat(30_000)), {
+    minLength: 1,
+    maxLength: 300,
+  });
+  await fc.assert(
+    fc.asyncProperty(lengths, damage, fc.nat(310), async (words, holes, from) => {
+      const bytes = Buffer.from(words.map((count, index) => lineOf(FIRST_SEQ + index, count)).join(""));
+      for (const { at, bytes: length } of holes)
+        bytes
+          .subarray(at * bytes.length)
+          .subarray(0, length)
+          .fill(0);
+      const files = await filesWith(bytes);
+      const all = await seqsFrom(files, FIRST_SEQ);
+      expect(await seqsFrom(files, FIRST_SEQ + from)).toEqual(all.filter((seq) => seq >= FIRST_SEQ + from));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+it("the last lines of a day are read without the day", async () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => lineOf(FIRST_SEQ + index, 400));
+  const files = await filesWith(Buffer.from(lines.join("")));
+  let readBytes = 0;
+  const counted: Files = {
+    ...files,
+    open: async (path, how) => {
+      const file = await files.open(path, how);
+      return {
+        ...file,
+        sizeBytes: () => file.sizeBytes(),
+        close: () => file.close(),
+        read: async (offset, length) => {
+          const read = await file.read(offset, length);
+          readBytes += read.length;
+          return read;
+        },
+      };
+    },
+  };
+  const lastSeq = FIRST_SEQ + lines.length - 1;
+  expect(await seqsFrom(counted, lastSeq - 9)).toEqual(
+    Array.from({ length: 10 }, (_, index) => lastSeq - 9 + index),
+  );
+  expect(readBytes).toBeLessThan(200_000);
 });
