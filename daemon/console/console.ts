@@ -12,6 +12,7 @@ import { guardOrigin, isLoopback } from "./access.ts";
 import { createLive } from "./live.ts";
 import type { Page } from "./page.ts";
 import { Password } from "./password.ts";
+import { oneATurn } from "./request.ts";
 import { type ConsoleRooms, createApp } from "./routes.ts";
 import { Sessions } from "./sessions.ts";
 import { type Door, guardPerson, sessionRoutes } from "./sign-in.ts";
@@ -125,9 +126,10 @@ export function createConsole(
   };
 }
 
-/** Cuts off who asks on and on without hearing the answers. */
+/** Taps come first: what is asked is answered turn by turn. Cuts off who asks on and on without hearing the answers. */
 function inMeasure(listener: RequestListener): RequestListener {
   const underWay = new WeakMap<Socket, number>();
+  const inTurn = oneATurn();
   return (request, response) => {
     const { socket } = request;
     const count = (underWay.get(socket) ?? 0) + 1;
@@ -135,7 +137,7 @@ function inMeasure(listener: RequestListener): RequestListener {
     if (socket.destroyed || count > REQUESTS_AT_ONCE_MAX) return void socket.destroy();
     underWay.set(socket, count);
     response.once("close", () => underWay.set(socket, (underWay.get(socket) ?? 1) - 1));
-    return listener(request, response);
+    inTurn(() => socket.destroyed || listener(request, response));
   };
 }
 

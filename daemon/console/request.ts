@@ -70,8 +70,16 @@ export function integerOf(c: Context<Visitor>, name: string, max: number): numbe
 
 /** JSON, with card numbers as this visitor may see them. */
 export function answer(c: Context<Visitor>, value: unknown): Response {
-  const text = JSON.stringify(value, c.var.signedIn ? undefined : withoutChain);
-  return c.body(shown(c, text), 200, { "Content-Type": "application/json" });
+  return answerText(c, textOf(value, c.var.signedIn));
+}
+
+export function answerText(c: Context<Visitor>, json: string): Response {
+  return c.body(json, 200, { "Content-Type": "application/json" });
+}
+
+/** `signedIn`: who it is for may see whole card numbers. */
+export function textOf(value: unknown, signedIn: boolean): string {
+  return signedIn ? JSON.stringify(value) : maskCards(JSON.stringify(value, withoutChain));
 }
 
 /** JSON of `facts` and, under `name`, a long list, to somebody signed in: a slice a turn of the loop, as fast as it is taken. */
@@ -139,6 +147,24 @@ export function oneAtATime(): InTurn {
 }
 
 export type InTurn = <Result>(read: () => Promise<Result>, name?: string | null) => Promise<Result>;
+
+/** Begins one thing in a turn of the loop, the first at once: of fifty that come together, a tap waits for one. */
+export function oneATurn(): (begin: () => void) => void {
+  const waiting: (() => void)[] = [];
+  let isTaken = false;
+  const next = (): void => {
+    const begin = waiting.shift();
+    isTaken = begin !== undefined;
+    if (begin === undefined) return;
+    // Not the clock's: what is asked comes from the real network, whatever the time is made to be.
+    setImmediate(next);
+    begin();
+  };
+  return (begin) => {
+    waiting.push(begin);
+    if (!isTaken) next();
+  };
+}
 
 /** Lets so many through in a minute. `nowMs`: by a clock that is never set. */
 export function perMinute(countMax: number, nowMs: () => number): () => boolean {

@@ -16,7 +16,17 @@ import { refusal, type Visitor } from "./access.ts";
 import type { Live } from "./live.ts";
 import { languageOf, type Page } from "./page.ts";
 import type { Refusal } from "./refusals.ts";
-import { answer, integerOf, oneAtATime, shown, TAKE_JSON, textsOf } from "./request.ts";
+import {
+  answer,
+  answerText,
+  type InTurn,
+  integerOf,
+  oneAtATime,
+  shown,
+  TAKE_JSON,
+  textOf,
+  textsOf,
+} from "./request.ts";
 import { type CardRooms, cardRoutes } from "./routes-card.ts";
 import { type SiteRooms, siteRoutes } from "./routes-site.ts";
 
@@ -50,6 +60,7 @@ export function createApp(
   const app = new Hono<Visitor>();
   const inTurn = oneAtATime();
   const metricsInTurn = oneAtATime();
+  const newest = createNewest(rooms, inTurn);
 
   app.onError((error) => {
     if (error instanceof HTTPException) return error.getResponse();
@@ -89,10 +100,9 @@ export function createApp(
     const limit = integerOf(c, "limit", TAPS_MAX) ?? TAPS_DEFAULT;
     const before = integerOf(c, "before", Number.MAX_SAFE_INTEGER);
     const query = queryOf(c);
+    if (query === null && before === null) return answerText(c, await newest(limit, c.var.signedIn));
     const read = () => (query === null ? rooms.taps(limit, before) : rooms.search(query, limit, before));
-    // What every page asks for, whoever looks at it: the newest.
-    const name = query === null && before === null ? `newest ${limit}` : null;
-    return answer(c, await inTurn(read, name));
+    return answer(c, await inTurn(read));
   });
   app.post("/api/taps", ...TAKE_JSON, async (c) => {
     const { reader, credential } = await textsOf(c, ["reader", "credential"]);
@@ -112,6 +122,23 @@ export function createApp(
   app.route("/api/cards", cardRoutes(rooms, inTurn));
   app.route("/api", siteRoutes(rooms, inTurn));
   return app;
+}
+
+/** The newest taps, which every page asks for: read and written out once for all of them, until something is written down. */
+function createNewest(
+  rooms: ConsoleRooms,
+  inTurn: InTurn,
+): (limit: number, signedIn: boolean) => Promise<string> {
+  let made = { name: "", text: "" };
+  return async (limit, signedIn) => {
+    const nameOf = () => `${limit} ${signedIn} ${rooms.status().journal.headSeq}`;
+    if (made.name === nameOf()) return made.text;
+    return inTurn(async () => {
+      const name = nameOf();
+      if (made.name !== name) made = { name, text: textOf(await rooms.taps(limit, null), signedIn) };
+      return made.text;
+    }, `newest ${limit} ${signedIn}`);
+  };
 }
 
 function failed(): Response {

@@ -77,6 +77,29 @@ test.each([
   expect((await json(response)).error).toMatch(/is a whole number from 1 to/);
 });
 
+test("the newest taps are read once for all pages until something is written down, and shown to each as it may see them", async () => {
+  const status = wellStatus();
+  let reads = 0;
+  const made = makeRooms().rooms;
+  const taps = (limit: number, before: number | null): Promise<TapPage> => {
+    reads += 1;
+    return made.taps(limit, before);
+  };
+  const { url } = await open({ password: "a long password" }, { taps, status: () => status });
+  const ask = async (headers = {}): Promise<string> => (await fetch(`${url}/api/taps`, { headers })).text();
+  const [first, ...others] = await Promise.all(Array.from({ length: 50 }, () => ask()));
+  expect(reads).toBe(1);
+  expect(new Set(others)).toEqual(new Set([first]));
+  const whole = await ask(basic("a long password"));
+  expect([first?.includes(CARD), whole.includes(CARD), await ask()]).toEqual([false, true, first]);
+  const before = reads;
+  await ask();
+  expect(reads).toBe(before);
+  status.journal = { ...status.journal, headSeq: status.journal.headSeq + 1 };
+  await ask();
+  expect(reads).toBe(before + 1);
+});
+
 test("the journal is read for one page at a time, and many more are told to come back", async () => {
   let reading = 0;
   let readingMax = 0;

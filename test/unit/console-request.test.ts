@@ -1,6 +1,6 @@
 /** Reading the journal for many pages: one read at a time, and one for all who ask for the same before it begins. */
 import { expect, test } from "vitest";
-import { oneAtATime, perMinute } from "../../daemon/console/request.ts";
+import { oneATurn, oneAtATime, perMinute } from "../../daemon/console/request.ts";
 import { SimClock } from "../sim/clock.ts";
 
 /** Reads that end when they are told to. */
@@ -56,6 +56,21 @@ test("a read that fails is told to all who share it, and the next one runs", asy
   const outcomes = await Promise.allSettled(both);
   expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   expect(await inTurn(async () => "well", "newest")).toBe("well");
+});
+
+test("of what comes together one thing begins in a turn of the loop, the first at once", async () => {
+  const inTurn = oneATurn();
+  const turn = () => new Promise((done) => setImmediate(done));
+  const begun: string[] = [];
+  for (const what of ["a", "b", "c"]) inTurn(() => begun.push(what));
+  const seen: string[] = [];
+  for (let count = 0; count < 4; count += 1) {
+    seen.push(begun.join(""));
+    await turn();
+  }
+  expect(seen).toEqual(["a", "ab", "abc", "abc"]);
+  inTurn(() => begun.push("d"));
+  expect(begun.join("")).toBe("abcd");
 });
 
 test("so many a minute, and then again", async () => {
