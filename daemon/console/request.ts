@@ -122,15 +122,20 @@ export function askForPerson(c: Context<Visitor>): void {
 
 /**
  * Runs what it is given one after the other, so that many pages cannot make the disk busy together. `name`: those who ask for the same
- * by this name are answered with one read, as long as that has not begun.
+ * by this name are answered with one read, as long as that has not begun, and one in a turn of the loop.
  */
 export function oneAtATime(): InTurn {
   const named = new Map<string, Promise<unknown>>();
+  const answering = oneATurn();
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
   return async <Result>(read: () => Promise<Result>, name: string | null = null): Promise<Result> => {
     const same = name === null ? undefined : named.get(name);
-    if (same !== undefined) return same as Promise<Result>;
+    if (same !== undefined) {
+      const result = await same;
+      await new Promise<void>(answering);
+      return result as Result;
+    }
     if (waiting >= READS_WAITING_MAX)
       throw refusal(503, "too many are asking; ask again in a second", "busy");
     waiting += 1;
@@ -148,7 +153,7 @@ export function oneAtATime(): InTurn {
 
 export type InTurn = <Result>(read: () => Promise<Result>, name?: string | null) => Promise<Result>;
 
-/** Begins one thing in a turn of the loop, the first at once: of fifty that come together, a tap waits for one. */
+/** Begins one thing in a turn of the loop, the first at once: of fifty that come together, a tap waits for one. The console bounds how many wait. */
 export function oneATurn(): (begin: () => void) => void {
   const waiting: (() => void)[] = [];
   let isTaken = false;

@@ -49,6 +49,19 @@ test("those who ask for the same share a read, and never one that began before t
   expect(new Set(await Promise.all(later))).toEqual(new Set(["2"]));
 });
 
+test("those who share a read are answered one in a turn of the loop", async () => {
+  const inTurn = oneAtATime();
+  let answered = 0;
+  for (let count = 0; count < 5; count += 1) void inTurn(async () => "x", "newest").then(() => answered++);
+  const seen: number[] = [];
+  for (let turn = 0; turn < 5; turn += 1) {
+    await new Promise((done) => setImmediate(done));
+    seen.push(answered);
+  }
+  expect(seen.at(-1)).toBe(5);
+  for (const [turn, count] of seen.entries()) expect(count - (seen[turn - 1] ?? 0)).toBeLessThanOrEqual(2);
+});
+
 test("a read that fails is told to all who share it, and the next one runs", async () => {
   const inTurn = oneAtATime();
   const broken = () => Promise.reject(new Error("EIO"));
