@@ -191,12 +191,16 @@ export class Session {
    * broker has it, the connection is cut instead, so that the will says it. Nothing is left when it resolves.
    */
   async close(last: Message): Promise<void> {
-    const { clock } = this.#world;
-    const socket = this.#socket;
-    const outcome = await within(clock, LAST_MESSAGE_MS_MAX, this.publish(last));
-    if (this.#end === null && outcome !== null && outcome.kind !== "lost") {
-      socket.end(DISCONNECT);
-      await within(clock, FAREWELL_MS_MAX, this.#closed);
+    const outcome = await within(this.#world.clock, LAST_MESSAGE_MS_MAX, this.publish(last));
+    if (outcome === null || outcome.kind === "lost") this.#finish("stopped");
+    await this.leave();
+  }
+
+  /** Disconnects without a word and without the will, within `FAREWELL_MS_MAX`. Nothing is left when it resolves. */
+  async leave(): Promise<void> {
+    if (this.#end === null) {
+      this.#socket.end(DISCONNECT);
+      await within(this.#world.clock, FAREWELL_MS_MAX, this.#closed);
     }
     this.#finish("stopped");
     await this.#closed;

@@ -22,11 +22,7 @@ import type {
 /** From the look-up of the name to the broker's CONNACK, each time. */
 const CONNECT_MS_MAX = 10_000;
 
-/**
- * A broker that had no MQTT 5 is asked for it again at a reconnection after this: it may have been replaced. One that had it and
- * does not say in words that it has it no more is believed after as long: closing on whoever comes is also how a broker, or what
- * stands before it, goes and comes.
- */
+/** A broker that had no MQTT 5 is asked for it again at a reconnection after this: it may have been replaced. */
 export const FIVE_AGAIN_MS = 600_000;
 
 export interface BrokerSettings extends SessionSettings {
@@ -54,8 +50,6 @@ class MqttBroker implements Broker {
   readonly #world: BrokerWorld;
   /** By door, on the monotonic clock. */
   readonly #fiveRefusedAtMs = new Map<string, number>();
-  /** The doors that have spoken MQTT 5, and since when each has refused it; null: it has not. */
-  readonly #fiveSpoken = new Map<string, number | null>();
   #running: Promise<void> | null = null;
   #session: Session | null = null;
   #turn = 0;
@@ -128,36 +122,30 @@ class MqttBroker implements Broker {
     return { kind: "failed", why: whys.join("; ") };
   }
 
-  /** MQTT 5, and 3.1.1 where that is what the broker has. */
+  /**
+   * MQTT 5, and 3.1.1 where that is what the broker has. Closing without a word on MQTT 5 is also how a broker, or what stands
+   * before it, goes and comes, and what is spoken then is spoken for as long as the connection lasts, which may be months: a
+   * broker that takes 3.1.1 after that is asked for 5 once more, now that it is there.
+   */
   async #open(door: Door, world: SessionWorld, events: BrokerEvents): Promise<Open | Failed> {
     const nowMs = world.clock.monotonicMs();
     const fiveRefusedAtMs = this.#fiveRefusedAtMs.get(door.name);
     if (fiveRefusedAtMs !== undefined && nowMs - fiveRefusedAtMs < FIVE_AGAIN_MS) {
       return this.#openWith("3.1.1", door, world, events);
     }
-    const five = await this.#openWith("5.0", door, world, events);
-    if (five.kind === "open") {
-      this.#fiveRefusedAtMs.delete(door.name);
-      this.#fiveSpoken.set(door.name, null);
-      return five;
+    for (let isThere = false; ; isThere = true) {
+      const five = await this.#openWith("5.0", door, world, events);
+      if (five.kind === "open") this.#fiveRefusedAtMs.delete(door.name);
+      if (five.kind === "open" || five.versionRefused === "no" || this.#stopped) return five;
+      const older = await this.#openWith("3.1.1", door, world, events);
+      if (older.kind === "failed" || this.#stopped) return older;
+      if (isThere || five.versionRefused === "in-words") {
+        this.#fiveRefusedAtMs.set(door.name, nowMs);
+        return older;
+      }
+      await older.session.leave();
+      if (this.#stopped) return older;
     }
-    const { versionRefused } = five;
-    if (versionRefused === "no" || this.#stopped) return five;
-    if (versionRefused === "perhaps" && this.#isRatherDown(door, nowMs)) return five;
-    const older = await this.#openWith("3.1.1", door, world, events);
-    if (older.kind === "open") {
-      this.#fiveRefusedAtMs.set(door.name, nowMs);
-      this.#fiveSpoken.delete(door.name);
-    }
-    return older;
-  }
-
-  /** Whether a door that seems to refuse MQTT 5 has spoken it before, and not long ago. */
-  #isRatherDown({ name }: Door, nowMs: number): boolean {
-    const sinceMs = this.#fiveSpoken.get(name);
-    if (sinceMs === undefined) return false;
-    if (sinceMs === null) this.#fiveSpoken.set(name, nowMs);
-    return nowMs - (sinceMs ?? nowMs) < FIVE_AGAIN_MS;
   }
 
   async #openWith(
