@@ -47,11 +47,15 @@ export function restart(
     : renew(anew, state, why, effects);
 }
 
-/** Who it is and what it can is known: the secure channel is opened at once. What waits goes on waiting. */
+/**
+ * What waits goes on waiting. From identify on, though who it is is known: a command that is said again makes a PD say its reply
+ * again, but at sequence 0 it begins anew (5.9). A challenge there would make another random number of it, and a late answer to the
+ * first would be taken for that to the second.
+ */
 function renew(anew: PdState, before: PdState, why: string, effects: PdEffect[]): Step {
   const requestId = before.pending?.requestId ?? null;
   if (requestId !== null) effects.push({ kind: "settled", requestId, why, reply: null });
-  return { state: { ...anew, phase: before.session === null ? "online" : "challenge" }, effects };
+  return { state: { ...anew, phase: before.session === null ? "online" : "identify" }, effects };
 }
 
 function fail(anew: PdState, why: string, nowMs: number, effects: PdEffect[]): Step {

@@ -24,7 +24,7 @@ export interface PdSettings {
  *     with a key       identify -> capabilities -> challenge -> cryptogram -> online
  *     commissioning    the same with the key that everybody knows up to cryptogram -> keySet -> identify, with its own
  *
- * What fails goes back to identify; a session that broke while online, to challenge.
+ * What fails goes back to identify, and so does, unheard, a session that broke while online.
  */
 export type Phase = "identify" | "capabilities" | "challenge" | "cryptogram" | "keySet" | "online";
 

@@ -105,6 +105,26 @@ it("a reader that wants its secure channel anew, inside it, is challenged anew",
   expect(talk.told).toEqual(["up"]);
 });
 
+it("a reader that answers the challenge of a renewal late, as it is said again, is up all the time", () => {
+  const talk = new Talk();
+  talk.until("online");
+  talk.turn();
+  talk.pd.faults.nak = 6;
+  talk.turn();
+  talk.pd.faults.nak = null;
+  let late: Uint8Array | null = null;
+  talk.change = (reply, bytes) => {
+    if (reply.code !== REPLIES.clientCryptogram.code) return bytes;
+    const before = late;
+    late = bytes;
+    return before;
+  };
+  talk.until("online");
+  talk.turn();
+  expect(talk.told).toEqual(["up"]);
+  expect(talk.challenges).toEqual([1, 1, 1]);
+});
+
 it("a window that ends between two steps ends the use of the key that everybody knows", () => {
   const isTried = (closes: boolean): boolean => {
     const talk = new Talk({ key: null, installMode: true });
