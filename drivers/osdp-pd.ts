@@ -32,6 +32,8 @@ import type { Clock, Random, Timer } from "./ports.ts";
 const OFFLINE_MS = 8_000;
 /** Cards and keys that wait to be polled; what comes beyond is lost, as in a reader. */
 const EVENTS_MAX = 16;
+/** For a CP that begins anew after a second of silence; a card that is told much later is of somebody who has gone. */
+const TOLD_AGAIN_MS_MAX = 2_000;
 
 export interface OsdpPdOptions {
   address: number;
@@ -90,6 +92,8 @@ export class OsdpPd {
   #handshake: { keys: SessionKeys; server: Uint8Array } | null = null;
   #session: Session | null = null;
   #events: Reply[] = [];
+  /** When the first of them was told; null: it was not. It is kept until the next command shows that it has come. */
+  #toldMs: number | null = null;
   readonly #outputs = new Map<number, { energised: boolean; timer: Timer | null }>();
   readonly #inputs = new Uint8Array(INPUT_COUNT);
   #tamper = false;
@@ -157,6 +161,7 @@ export class OsdpPd {
     this.#last = null;
     this.#end();
     this.#events = [];
+    this.#toldMs = null;
     for (const output of [...this.#outputs.keys()]) this.#switch(output, false, 0);
   }
 
@@ -188,6 +193,10 @@ export class OsdpPd {
     if (last !== null && frame.sequence === last.sequence && frame.code === last.code) return last.bytes;
     const expected = last === null ? 0 : (last.sequence % 3) + 1;
     if (frame.sequence !== expected) return this.#clear(frame, nak(4));
+    if (this.#toldMs !== null && (last !== null || nowMs - this.#toldMs > TOLD_AGAIN_MS_MAX)) {
+      this.#events.shift();
+    }
+    this.#toldMs = null;
     if (this.faults.busyCount > 0) {
       this.faults.busyCount -= 1;
       return this.#clear({ ...frame, sequence: 0 }, { name: "busy" });
@@ -282,7 +291,8 @@ export class OsdpPd {
   #do(command: Command): Reply {
     switch (command.name) {
       case "poll":
-        return this.#events.shift() ?? { name: "ack" };
+        this.#toldMs = this.#events.length === 0 ? null : this.#clock.monotonicMs();
+        return this.#events[0] ?? { name: "ack" };
       case "id":
         return IDENTITY;
       case "capabilities":

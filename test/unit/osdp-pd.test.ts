@@ -56,6 +56,23 @@ describe("a simulated reader", () => {
     expect(ask(1, { name: "poll" })).toEqual({ name: "ack" });
   });
 
+  it("keeps a card until the next command shows that its reply has come, and gives it once", async () => {
+    const { clock, pd, ask } = bench();
+    ask(0, { name: "poll" });
+    pd.present("one");
+    expect(ask(1, { name: "poll" })).toMatchObject({ name: "formatted" });
+    // The gateway has heard nothing, and begins anew.
+    await clock.advance(1_500);
+    expect(ask(0, { name: "id", form: 0 })).toMatchObject({ name: "id" });
+    expect(ask(1, { name: "poll" })).toMatchObject({ name: "formatted" });
+    expect(ask(2, { name: "poll" })).toEqual({ name: "ack" });
+    pd.present("two");
+    expect(ask(3, { name: "poll" })).toMatchObject({ name: "formatted" });
+    // Whoever it was of has gone.
+    await clock.advance(2_001);
+    expect(ask(0, { name: "poll" })).toEqual({ name: "ack" });
+  });
+
   it("hears what is for it and for everybody, and nothing else", () => {
     const { say } = bench();
     expect(say(0, { name: "poll" }, 4)).toBeNull();
