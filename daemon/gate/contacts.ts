@@ -62,15 +62,11 @@ export class Contacts {
   eventsOf(use: InputUse): InputEvents {
     const accessPoint = this.#accessPoint;
     const { clock, log } = this.#rooms;
-    // What is only counted is not logged either.
+    // That it goes and comes is logged by its driver.
     const flaps = createFlaps(clock, {
       changed: (why) => {
-        if (why === null) {
-          log.info("input is up", { accessPoint, input: use });
-          return this.#note("input-up", use, {});
-        }
-        log.warn("input is down", { accessPoint, input: use, why });
-        this.#note("input-down", use, { why });
+        if (why === null) this.#note("input-up", use, {});
+        else this.#note("input-down", use, { why });
       },
       flapping: (count, why) => {
         log.warn("input comes and goes", { accessPoint, input: use, count, why });
@@ -89,12 +85,11 @@ export class Contacts {
         if (isFound && use !== "tamper") log.warn("a contact was found closed", { accessPoint, input: use });
         if (!isFound || use === "tamper") this.#rooms.moved(use, active, stamp);
       },
-      up: ({ model }) => {
+      up: () => {
         this.#watchedFromMs.set(use, this.#rooms.scribe.stamp().monotonicMs + FOUND_MS);
         this.#change(use, isActive ? "closed" : "open", null);
         // The first time is what everybody expects; afterwards it ends an alarm.
         if (isDown) flaps.take(null);
-        else log.info("input is up", { accessPoint, input: use, model });
         isDown = false;
       },
       down: (why) => {

@@ -223,11 +223,10 @@ export class Turnstile {
       energised: () => this.#energised(),
       released: () => this.#relayEnded("opened", null),
       failed: (why) => this.#relayEnded("failed", why),
-      up: ({ model }) => {
+      up: () => {
         this.#relayChanged("up", null);
-        // The first time is what everybody expects; afterwards it ends an alarm.
+        // The first time is what everybody expects; afterwards it ends an alarm. Its driver logs both.
         if (isDown) this.#flaps.take(null);
-        else this.#rooms.log.info("relay is up", { accessPoint: this.#settings.id, model });
         isDown = false;
       },
       down: (why) => {
@@ -263,14 +262,9 @@ export class Turnstile {
   }
 
   #tellRelay(why: string | null): void {
-    const { log, scribe } = this.#rooms;
-    const accessPoint = this.#settings.id;
-    if (why === null) {
-      log.info("relay is up", { accessPoint });
-      return this.#note("relay-up", scribe.stamp(), {});
-    }
-    log.warn("relay is down", { accessPoint, why });
-    this.#note("relay-down", scribe.stamp(), { why });
+    const stamp = this.#rooms.scribe.stamp();
+    if (why === null) this.#note("relay-up", stamp, {});
+    else this.#note("relay-down", stamp, { why });
   }
 
   #relayChanged(state: RelayState["state"], why: string | null): void {
