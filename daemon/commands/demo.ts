@@ -42,7 +42,8 @@ export function demoCommand(): Command {
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
-      process.exit(0);
+      // With 1 where something broke.
+      process.exit();
     });
 }
 

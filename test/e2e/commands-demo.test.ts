@@ -56,6 +56,19 @@ test("the demo shows the whole gate, and leaves nothing behind", async () => {
   expect(demo.stderr).toBe("");
 });
 
+test("a demo in which something broke ends with 1, in a line, and leaves nothing behind", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "grindvakt-e2e-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const fault = `process.on("SIGUSR2", () => { throw new Error("a fault"); });`;
+  const env = { TMPDIR: folder, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fault)}` };
+  const demo = new Program(["demo"], { env });
+  onTestFinished(async () => void (await demo.end("SIGKILL")));
+  await demo.said("Ctrl-C");
+  expect(await demo.end("SIGUSR2")).toEqual({ code: 1, signal: null });
+  expect(demo.stderr).toBe("grindvakt: Error: a fault\n");
+  expect(await readdir(folder)).toEqual([]);
+});
+
 test("demos that start at once have a console each", async () => {
   const demos = [1, 2, 3].map(() => new Program(["demo"]));
   onTestFinished(async () => void (await Promise.all(demos.map((demo) => demo.end("SIGTERM")))));
