@@ -85,7 +85,7 @@ function serveSocket(socket: Socket, methods: ControlMethods, streams: ControlSt
         isStreaming = true;
         const stop = streams[method]?.(params, sendingTo(socket));
         if (stop !== undefined) socket.on("close", stop);
-        return;
+        return answer({ watching: true });
       }
       const serve = Object.hasOwn(methods, method) ? methods[method] : undefined;
       if (serve === undefined) return answer({ error: `this daemon knows no ${method}` });
@@ -156,12 +156,19 @@ export function askControl(path: string, method: string, params: object): Promis
 /** Why a stream is over: `none`, no daemon listens; `error`, it refused or is gone; `stopped`, by `signal`. */
 export type StreamEnd = { kind: "none" } | { kind: "error"; why: string } | { kind: "stopped" };
 
-/** Watches what a method of the running daemon streams. `leftOut`: how many items before this one were not sent. Never rejects. */
+export interface StreamEvents {
+  /** The daemon takes us for a watcher. */
+  watching(): void;
+  /** `leftOut`: how many items before this one were not sent. */
+  take(item: unknown, leftOut: number): void;
+}
+
+/** Watches what a method of the running daemon streams. Never rejects. */
 export function watchControl(
   path: string,
   method: string,
   params: object,
-  take: (item: unknown, leftOut: number) => void,
+  events: StreamEvents,
   signal: AbortSignal,
 ): Promise<StreamEnd> {
   if (isTooLong(path)) return Promise.resolve({ kind: "none" });
@@ -178,13 +185,15 @@ export function watchControl(
     socket.on("error", (error: NodeJS.ErrnoException) => over(failureOf(error, path)));
     socket.on("close", () => over({ kind: "error", why: HUNG_UP }));
     onLines(socket, ANSWER_BYTES_MAX, (text) => {
-      const { item, leftOut, error } = JSON.parse(text) as {
+      const { item, leftOut, error, watching } = JSON.parse(text) as {
         item?: unknown;
         leftOut?: number;
         error?: string;
+        watching?: true;
       };
       if (error !== undefined) over({ kind: "error", why: error });
-      else take(item, leftOut ?? 0);
+      else if (watching) events.watching();
+      else events.take(item, leftOut ?? 0);
     });
     socket.write(`${JSON.stringify({ method, params })}\n`);
   });

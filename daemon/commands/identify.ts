@@ -50,9 +50,8 @@ export function identifyCommand(): Command {
               });
               return (sight, stamp) => identifier.take(sight, stamp, (identified) => take(identified, 0));
             },
-            say: (words) => process.stderr.write(`${words}\n`),
+            prompt: `tap ${wanted ?? "a card that is on the list"} at ${reader}`,
           } satisfies Parameters<typeof watchReader<Identified>>[2];
-          process.stderr.write(`tap ${wanted ?? "a card that is on the list"} at ${reader}\n`);
           return watchReader(configuration, system, watch, AbortSignal.any([signal, found.signal]));
         });
       }),

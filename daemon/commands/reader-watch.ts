@@ -18,8 +18,8 @@ export interface Watch<Item> {
   take(item: Item, leftOut: number): void;
   /** The same of what the reader itself shows, where no daemon runs. */
   watcher(desk: LookupDesk): (sight: Sight, stamp: Stamp) => void;
-  /** Something to be said that is no item: on standard error. */
-  say(words: string): void;
+  /** What to do now, once it is watched. */
+  prompt?: string;
 }
 
 /** Watches until the process is told to stop, or `signal` ends it. */
@@ -33,8 +33,11 @@ export async function watchReader<Item>(
   if (!ids.includes(watch.reader))
     throw new Exit(2, `there is no reader ${watch.reader}, but: ${ids.join(", ")}`);
   const { control } = pathsOf(configuration.dataDir);
-  const take = (item: unknown, leftOut: number): void => watch.take(item as Item, leftOut);
-  const end = await watchControl(control, watch.stream, { reader: watch.reader }, take, signal);
+  const events = {
+    take: (item: unknown, leftOut: number) => watch.take(item as Item, leftOut),
+    watching: () => say(watch.prompt),
+  };
+  const end = await watchControl(control, watch.stream, { reader: watch.reader }, events, signal);
   if (end.kind === "error") throw new Exit(1, end.why);
   if (end.kind === "none") await watchAlone(configuration, system, watch, signal);
 }
@@ -42,7 +45,7 @@ export async function watchReader<Item>(
 async function watchAlone<Item>(
   configuration: Configuration,
   system: System,
-  { reader: id, watcher, say }: Watch<Item>,
+  { reader: id, watcher, prompt }: Watch<Item>,
   signal: AbortSignal,
 ): Promise<void> {
   await withStoppedGate(configuration, system, async (desk) => {
@@ -56,12 +59,18 @@ async function watchAlone<Item>(
     reader.observe(watcher(desk));
     try {
       say("no gateway runs: looking at the reader itself, nothing is decided or opened");
+      say(prompt);
       await reader.start();
       await aborted(signal);
     } finally {
       await reader.stop();
     }
   });
+}
+
+/** What is no item goes to standard error. */
+function say(words: string | undefined): void {
+  if (words !== undefined) process.stderr.write(`${words}\n`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -26,7 +26,6 @@ export function traceCommand(): Command {
           reader,
           take,
           watcher: () => (sight, stamp) => take(sightLine(sight, stamp), 0),
-          say: (words) => process.stderr.write(`${words}\n`),
         } satisfies Parameters<typeof watchReader<SightLine>>[2];
         return untilStopped((signal) => watchReader(configuration, system, watch, signal));
       }),

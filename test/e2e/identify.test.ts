@@ -69,6 +69,7 @@ describe("with the gateway running", () => {
     const { site: at, line } = await site();
     const daemon = await (await at.run()).healthy();
     const identify = command("identify", at, "--card", CARDS.granted);
+    await identify.said(`tap ${CARDS.granted} at north-in-1`);
     await sendUntil(line, `${DECIMAL}\r\n`, () => identify.child.exitCode !== null);
     expect((await identify.exited).code).toBe(0);
     expect(identify.stdout).toContain(`write it as    reads: ${SETTING}`);
@@ -85,6 +86,7 @@ describe("with the gateway stopped", () => {
     await daemon.become("its list is in force", ({ list }) => list.revision !== null);
     await daemon.end();
     const identify = command("identify", at, "--json");
+    await identify.said("tap a card that is on the list at north-in-1");
     await identify.said("north-in-1 is up");
     expect((await at.command("lookup", CARDS.granted)).stderr).toContain("does not answer");
     await sendUntil(line, `${DECIMAL}\r\n`, () => identify.stdout !== "");
@@ -97,11 +99,13 @@ describe("with the gateway stopped", () => {
 
   test("what cannot be is said, with the codes of the contract", async () => {
     const { site: at } = await site();
-    const wrong = await at.command("trace", "--reader", "north-in-9");
-    expect([wrong.code, wrong.stderr]).toEqual([
-      2,
-      "grindvakt: there is no reader north-in-9, but: north-in-1\n",
-    ]);
+    for (const name of ["trace", "identify"]) {
+      const wrong = await at.command(name, "--reader", "north-in-9");
+      expect([wrong.code, wrong.stderr]).toEqual([
+        2,
+        "grindvakt: there is no reader north-in-9, but: north-in-1\n",
+      ]);
+    }
     const card = await at.command("identify", "--reader", "north-in-1", "--card", "uid:04A1B2C3");
     expect(card.code).toBe(2);
     expect(card.stderr).toContain("--card takes the number that is printed on the card");

@@ -53,25 +53,30 @@ describe("a stream", () => {
   it("is what the method hands over, until whoever watches stops", async () => {
     const seen: unknown[] = [];
     const stop = new AbortController();
-    const end = watchControl(path, "count", {}, (item, leftOut) => seen.push([item, leftOut]), stop.signal);
+    const events = {
+      watching: () => seen.push("watching"),
+      take: (item: unknown, leftOut: number) => seen.push([item, leftOut]),
+    };
+    const end = watchControl(path, "count", {}, events, stop.signal);
     await until(() => send !== null);
     send?.(1);
     send?.({ two: 2 });
-    await until(() => seen.length === 2);
-    expect(seen).toEqual([
-      [1, 0],
-      [{ two: 2 }, 0],
-    ]);
+    await until(() => seen.length === 3);
+    expect(seen).toEqual(["watching", [1, 0], [{ two: 2 }, 0]]);
     stop.abort();
     expect(await end).toEqual({ kind: "stopped" });
     await until(() => stopped === 1);
     send?.(3);
-    expect(seen).toHaveLength(2);
+    expect(seen).toHaveLength(3);
   });
 
   it("that is refused, unknown, or of nobody, says so", async () => {
     const { signal } = new AbortController();
-    const watch = (method: string, params: object) => watchControl(path, method, params, () => {}, signal);
+    const never = () => {
+      throw new Error("it is watched");
+    };
+    const watch = (method: string, params: object) =>
+      watchControl(path, method, params, { watching: never, take: never }, signal);
     expect(await watch("count", { from: "nowhere" })).toEqual({ kind: "error", why: "there is no nowhere" });
     expect(await watch("nothing", {})).toEqual({ kind: "error", why: "this daemon knows no nothing" });
     expect(await askControl(path, "double", { value: 21 })).toEqual({ kind: "result", result: 42 });
@@ -80,7 +85,7 @@ describe("a stream", () => {
   });
 
   it("ends with the daemon", async () => {
-    const end = watchControl(path, "count", {}, () => {}, new AbortController().signal);
+    const end = watchControl(path, "count", {}, { watching() {}, take() {} }, new AbortController().signal);
     await until(() => send !== null);
     await server?.stop();
     expect(await end).toEqual({ kind: "error", why: expect.stringMatching(/^the daemon hung up/) });
