@@ -152,15 +152,23 @@ async function walk(
           maxBytes: configuration.journal.maxBytes,
         }),
     ],
-    ["broker", async () => (mqtt === null ? [] : lookAtBroker(configuration, mqtt, system))],
+    [
+      "broker",
+      async () =>
+        typeof mqtt === "string" ? [notAsked("broker", mqtt)] : lookAtBroker(configuration, mqtt, system),
+    ],
     [
       "certificates",
       async () => [
         ...(await lookAtTlsFiles(configuration, files, nowMs)),
-        ...(mqtt === null ? [] : await lookAtBrokerCertificates(configuration, mqtt.tls, nowMs)),
+        ...(typeof mqtt === "string" ? [] : await lookAtBrokerCertificates(configuration, mqtt.tls, nowMs)),
       ],
     ],
-    ["feed", async () => (cards === null ? [] : lookAtFeed(configuration, cards, system))],
+    [
+      "feed",
+      async () =>
+        typeof cards === "string" ? [notAsked("feed", cards)] : lookAtFeed(configuration, cards, system),
+    ],
     ["list", async () => [lookAtList(status?.list ?? (await listOnDisk(configuration, system)))]],
   ];
 
@@ -205,9 +213,17 @@ async function askGateway(dataDir: string): Promise<Answered> {
   return { kind: "stopped" };
 }
 
-/** Null where a secret or a file is missing, which `permissions` tells. */
+/** Or why a secret or a file cannot be read. */
 async function credentials(section: string, options: Parameters<typeof credentialsOf>[1], files: Files) {
-  return credentialsOf(section, options, files).catch(() => null);
+  return credentialsOf(section, options, files).catch(wordsOf);
+}
+
+function notAsked(group: Group, why: string): Finding {
+  return findings(group).warning(
+    group,
+    `not asked: ${why}`,
+    "see permissions above, then run doctor once more",
+  );
 }
 
 async function tryPort(port: string): Promise<string | null> {

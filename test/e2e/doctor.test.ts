@@ -101,6 +101,20 @@ describe("doctor", () => {
     expect(log()).not.toContain("already connected");
   });
 
+  test("says whom it could not ask, and why, where a secret is not there", async () => {
+    const site = await gate((configuration) => {
+      configuration.mqtt = {
+        urls: ["mqtt://127.0.0.1:1"],
+        username: "gate-07",
+        password: { file: "./missing" },
+      };
+    });
+    const { found } = await doctor(site);
+    const what = expect.stringMatching(/^not asked: mqtt\.password: \S+missing is not there: /);
+    expect(found.get("broker broker")).toMatchObject({ level: "warning", what });
+    expect(found.get("permissions mqtt.password")).toMatchObject({ level: "wrong" });
+  });
+
   test("finds what is missing at a gate that does not run: port, broker, list", async () => {
     const dead = await broker();
     await dead.stop();
