@@ -203,7 +203,7 @@ function failureOf(
   error: NodeJS.ErrnoException,
   path: string,
 ): { kind: "none" } | { kind: "error"; why: string } {
-  if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return { kind: "none" };
+  if (["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(error.code ?? "")) return { kind: "none" };
   if (error.code === "EPIPE" || error.code === "ECONNRESET") return { kind: "error", why: HUNG_UP };
   return { kind: "error", why: error.code === "EACCES" ? closedTo(path) : `${path}: ${error.message}` };
 }

@@ -11,7 +11,17 @@ export function closedTo(path: string): string {
 export function systemWords(error: unknown): string {
   const { code, path } = error as NodeJS.ErrnoException;
   const isForbidden = code === "EACCES" || code === "EPERM";
-  return isForbidden && path !== undefined ? closedTo(path) : wordsOf(error);
+  return isForbidden && path !== undefined ? closedTo(path) : fileWords(error);
+}
+
+/** As `wordsOf`, and where a file stands for a folder or a folder for a file, which. */
+export function fileWords(error: unknown): string {
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (path === undefined) return wordsOf(error);
+  if (code === "EISDIR") return `${path} is a folder, not a file`;
+  if (code === "ENOTDIR") return `${path}: a file stands where a folder should be`;
+  if (code === "EEXIST") return `${path} is there already, and is no folder`;
+  return wordsOf(error);
 }
 
 /** No line break, nothing that moves a terminal's cursor or turns text around, no half of a character. */

@@ -35,9 +35,10 @@ async function readFileBytes(path: string, sizeBytesMax: number): Promise<Secret
   try {
     const file = await open(path, "r");
     try {
-      const { mode } = await file.stat();
+      const found = await file.stat();
+      if (found.isDirectory()) throw new Error("it is a folder, not a file");
       const { buffer, bytesRead } = await file.read(Buffer.alloc(sizeBytesMax), 0, sizeBytesMax, 0);
-      return { content: buffer.subarray(0, bytesRead), mode: mode & 0o777 };
+      return { content: buffer.subarray(0, bytesRead), mode: found.mode & 0o777 };
     } finally {
       await file.close();
     }

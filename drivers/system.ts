@@ -144,7 +144,7 @@ const OPEN_FLAGS = {
 
 export function createSystemDisk(): Disk {
   return {
-    open: async (path, mode) => diskFile(await open(path, OPEN_FLAGS[mode], FILE_MODE)),
+    open: async (path, mode) => diskFile(await open(path, OPEN_FLAGS[mode], FILE_MODE), path),
     rename,
     unlink,
     list: (path) => readdir(path),
@@ -174,7 +174,7 @@ export function createSystemDisk(): Disk {
   };
 }
 
-function diskFile(handle: FileHandle): DiskFile {
+function diskFile(handle: FileHandle, path: string): DiskFile {
   return {
     sizeBytes: async () => (await handle.stat()).size,
 
@@ -182,12 +182,10 @@ function diskFile(handle: FileHandle): DiskFile {
       const bytes = new Uint8Array(lengthBytes);
       let haveBytes = 0;
       while (haveBytes < lengthBytes) {
-        const { bytesRead } = await handle.read(
-          bytes,
-          haveBytes,
-          lengthBytes - haveBytes,
-          offset + haveBytes,
-        );
+        const { bytesRead } = await handle
+          .read(bytes, haveBytes, lengthBytes - haveBytes, offset + haveBytes)
+          // A folder is opened like a file, and refuses only this, without its name.
+          .catch((error: Error) => Promise.reject(Object.assign(error, { path })));
         if (bytesRead === 0) break;
         haveBytes += bytesRead;
       }

@@ -8,6 +8,7 @@ import { ROLES, type RoleName } from "../../sync/feed-metadata.ts";
 import { readDay, readNumber, readStatus, statusFault } from "../../sync/publish-csv.ts";
 import { NAME_PATTERN } from "../../sync/publish-feed.ts";
 import { CentreFault, type CentreWorld, type Place } from "../../sync/publish-repository.ts";
+import { fileWords } from "../words.ts";
 import { centreWorld } from "./centre.ts";
 import { Exit } from "./exit.ts";
 
@@ -58,9 +59,9 @@ export async function act(work: () => Promise<void>): Promise<void> {
     await work();
   } catch (error) {
     if (error instanceof CentreFault) throw fault(error.lines);
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
     // The disk's own words (no space, not permitted) say it all; anything else is a fault of ours.
-    if (typeof code === "string" && /^E[A-Z]+$/.test(code)) throw fault([message]);
+    if (typeof code === "string" && /^E[A-Z]+$/.test(code)) throw fault([fileWords(error)]);
     throw error;
   }
 }

@@ -5,6 +5,7 @@ import { InvalidArgumentError } from "commander";
 import type { Configuration } from "../../config/schema.ts";
 import type { Files } from "../../drivers/ports.ts";
 import { createSystem, type System } from "../../drivers/system.ts";
+import { systemWords } from "../words.ts";
 import { Exit } from "./exit.ts";
 
 /** The option every command about a site takes. */
@@ -22,7 +23,9 @@ export async function readSite(
       import("../../config/faults.ts"),
       import("../../drivers/registry.ts"),
     ]);
-  const loaded = await loadConfiguration(file, (path, sizeBytesMax) => files.read(path, sizeBytesMax), {
+  const read = (path: string, sizeBytesMax: number): Promise<Uint8Array | null> =>
+    files.read(path, sizeBytesMax).catch((error) => Promise.reject(new Error(systemWords(error))));
+  const loaded = await loadConfiguration(file, read, {
     readers: READER_TYPES,
     relays: RELAY_TYPES,
     inputs: INPUT_TYPES,

@@ -172,17 +172,36 @@ describe("check and run", () => {
     });
   });
 
-  test("say in one line that a disk said no", async () => {
+  test("say in one line where a file is a folder, or a folder a file", async () => {
     const site = await virtualSite();
-    await mkdir(join(site.dir, "data"));
-    await writeFile(join(site.dir, "data", "journal"), "no directory");
-    for (const command of ["verify", "export"]) {
-      const { code, stderr } = await grindvakt(["journal", command, "-c", site.file]);
-      expect({ code, stderr }).toEqual({
-        code: 1,
-        stderr: expect.stringMatching(/^grindvakt: ENOTDIR[^\n]+\n$/),
-      });
-    }
+    const at = (name: string): string => join(site.dir, name);
+    await mkdir(at("data"));
+    for (const file of [at("file"), at("data/journal")]) await writeFile(file, "no folder");
+    const said = async (...args: string[]): Promise<string> => {
+      const { stderr } = await grindvakt(args);
+      return stderr.replaceAll(site.dir, "DIR");
+    };
+    const shut = "grindvakt: DIR/data/journal: a file stands where a folder should be\n";
+    for (const command of ["verify", "export"])
+      expect(await said("journal", command, "-c", site.file)).toBe(shut);
+    expect(await said("feed", "init", at("file"))).toBe(
+      "grindvakt: DIR/file: a file stands where a folder should be\n",
+    );
+    expect(await said("feed", "init", at("new"), "--passphrase-file", site.dir)).toBe(
+      "grindvakt: DIR is a folder, not a file\n",
+    );
+    expect(await said("osdp-pd", "--listen", "0", "--scbk-file", site.dir)).toBe(
+      "grindvakt: DIR cannot be read: it is a folder, not a file\n",
+    );
+    expect(await said("check", "-c", site.dir)).toMatch(
+      /^DIR:1:1: \S+ cannot be read: DIR is a folder, not a file, allowed: [^\n]+\n$/,
+    );
+    await rm(at("data"), { recursive: true });
+    await writeFile(at("data"), "no folder");
+    for (const command of [["run"], ["lookup", CARDS.granted], ["identify", "--reader", "north-in-1"]])
+      expect(await said(...command, "-c", site.file)).toMatch(
+        /^grindvakt: (dataDir: )?DIR\/data is there already, and is no folder\n$/,
+      );
   });
 
   test("take a good file; a second run on its dataDir is refused with a clear word", async () => {
