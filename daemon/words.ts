@@ -14,11 +14,12 @@ export function systemWords(error: unknown): string {
   return isForbidden && path !== undefined ? closedTo(path) : fileWords(error);
 }
 
-/** As `wordsOf`, and where a file stands for a folder or a folder for a file, which. */
+/** As `wordsOf`, and where a file stands for a folder, or something else for a file, which. */
 export function fileWords(error: unknown): string {
   const { code, path } = error as NodeJS.ErrnoException;
   if (path === undefined) return wordsOf(error);
   if (code === "EISDIR") return `${path} is a folder, not a file`;
+  if (code === "ESPIPE") return `${path} is a pipe, not a file`;
   if (code === "ENOTDIR") return `${path}: a file stands where a folder should be`;
   if (code === "EEXIST") return `${path} is there already, and is no folder`;
   return wordsOf(error);

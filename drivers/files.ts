@@ -152,7 +152,7 @@ function isMissing(error: unknown): boolean {
 }
 
 function tooLarge(path: string, sizeBytesMax: number): Error {
-  const message = `EFBIG: ${path} is larger than the ${sizeBytesMax} bytes that are read of it`;
+  const message = `${path} is larger than the ${sizeBytesMax} bytes that are read of it`;
   return Object.assign(new Error(message), { code: "EFBIG", path });
 }
 

@@ -2,7 +2,7 @@
  * A file that holds a secret, with its mode, so that one open to others can be refused.
  */
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
+import { constants, open } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 interface SecretFile {
@@ -33,10 +33,11 @@ export async function readSecretFile(path: string, sizeBytesMax: number): Promis
 /** The first `sizeBytesMax` bytes of a file and its permission bits, or null when there is none. */
 async function readFileBytes(path: string, sizeBytesMax: number): Promise<SecretFile | null> {
   try {
-    const file = await open(path, "r");
+    // A named pipe would be waited for until somebody writes to it.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const found = await file.stat();
-      if (found.isDirectory()) throw new Error("it is a folder, not a file");
+      if (!found.isFile()) throw new Error("it is a folder, a pipe or a device, not a file");
       const { buffer, bytesRead } = await file.read(Buffer.alloc(sizeBytesMax), 0, sizeBytesMax, 0);
       return { content: buffer.subarray(0, bytesRead), mode: found.mode & 0o777 };
     } finally {

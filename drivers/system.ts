@@ -176,7 +176,13 @@ export function createSystemDisk(): Disk {
 
 function diskFile(handle: FileHandle, path: string): DiskFile {
   return {
-    sizeBytes: async () => (await handle.stat()).size,
+    async sizeBytes() {
+      const found = await handle.stat();
+      // Opened like a file, and of a size like one.
+      if (found.isDirectory())
+        throw Object.assign(new Error(`${path} is a folder, not a file`), { code: "EISDIR", path });
+      return found.size;
+    },
 
     async read(offset, lengthBytes) {
       const bytes = new Uint8Array(lengthBytes);
@@ -184,7 +190,7 @@ function diskFile(handle: FileHandle, path: string): DiskFile {
       while (haveBytes < lengthBytes) {
         const { bytesRead } = await handle
           .read(bytes, haveBytes, lengthBytes - haveBytes, offset + haveBytes)
-          // A folder is opened like a file, and refuses only this, without its name.
+          // The system does not say of what.
           .catch((error: Error) => Promise.reject(Object.assign(error, { path })));
         if (bytesRead === 0) break;
         haveBytes += bytesRead;

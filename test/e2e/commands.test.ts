@@ -141,7 +141,7 @@ describe("check and run", () => {
     const { code, stderr } = await grindvakt(["run", "-c", site.file]);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/^grindvakt: cannot start: E[^\n]+\n$/),
+      stderr: expect.stringMatching(/^grindvakt: cannot start: \S+token.key is a folder, not a file\n$/),
     });
     await rm(join(dataDir, "token.key"), { recursive: true });
     await mkdir(join(dataDir, "control.sock"));
@@ -172,7 +172,7 @@ describe("check and run", () => {
     });
   });
 
-  test("say in one line where a file is a folder, or a folder a file", async () => {
+  test("say in one line where a file is a folder or a pipe, or a folder a file", async () => {
     const site = await virtualSite();
     const at = (name: string): string => join(site.dir, name);
     await mkdir(at("data"));
@@ -190,9 +190,14 @@ describe("check and run", () => {
     expect(await said("feed", "init", at("new"), "--passphrase-file", site.dir)).toBe(
       "grindvakt: DIR is a folder, not a file\n",
     );
-    expect(await said("osdp-pd", "--listen", "0", "--scbk-file", site.dir)).toBe(
-      "grindvakt: DIR cannot be read: it is a folder, not a file\n",
+    await promisify(execFile)("mkfifo", [at("pipe")]);
+    expect(await said("feed", "init", at("new"), "--passphrase-file", at("pipe"))).toBe(
+      "grindvakt: DIR/pipe is a pipe, not a file\n",
     );
+    for (const secret of [site.dir, at("pipe")])
+      expect(await said("osdp-pd", "--listen", "0", "--scbk-file", secret)).toMatch(
+        /^grindvakt: DIR\S* cannot be read: it is a folder, a pipe or a device, not a file\n$/,
+      );
     expect(await said("check", "-c", site.dir)).toMatch(
       /^DIR:1:1: \S+ cannot be read: DIR is a folder, not a file, allowed: [^\n]+\n$/,
     );
