@@ -119,7 +119,8 @@ class StreamChannel implements Channel {
 // ---------------------------------------------------------------- serial
 
 async function openSerial(path: string, baudRate: number, events: ChannelEvents): Promise<Channel> {
-  const { SerialPort } = await import("serialport");
+  // Not the package as a whole, which loads ten parsers of bytes that nobody here asks for.
+  const { SerialPort } = await import("serialport/dist/serialport.js");
   const port = new SerialPort({ path, baudRate, autoOpen: false, lock: true });
   await new Promise<void>((resolve, reject) => {
     const bound = setTimeout(() => {
