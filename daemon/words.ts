@@ -14,10 +14,11 @@ export function systemWords(error: unknown): string {
   return isForbidden && path !== undefined ? closedTo(path) : fileWords(error);
 }
 
-/** As `wordsOf`, and where a file stands for a folder, or something else for a file, which. */
+/** As `wordsOf`, and where no file is, or something else for a file, or a file for a folder, that. */
 export function fileWords(error: unknown): string {
   const { code, path } = error as NodeJS.ErrnoException;
   if (path === undefined) return wordsOf(error);
+  if (code === "ENOENT") return `${path} is not there, or its folder is not`;
   if (code === "EISDIR") return `${path} is a folder, not a file`;
   if (code === "ESPIPE") return `${path} is a pipe, not a file`;
   if (code === "ENOTDIR") return `${path}: a file stands where a folder should be`;

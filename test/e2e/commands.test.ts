@@ -190,6 +190,9 @@ describe("check and run", () => {
     expect(await said("feed", "init", at("new"), "--passphrase-file", site.dir)).toBe(
       "grindvakt: DIR is a folder, not a file\n",
     );
+    expect(await said("doctor", "-c", site.file, "--bundle", at("none/bundle.tgz"))).toBe(
+      "grindvakt: DIR/none/bundle.tgz is not there, or its folder is not\n",
+    );
     await promisify(execFile)("mkfifo", [at("pipe")]);
     expect(await said("feed", "init", at("new"), "--passphrase-file", at("pipe"))).toBe(
       "grindvakt: DIR/pipe is a pipe, not a file\n",
