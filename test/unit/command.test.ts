@@ -10,6 +10,7 @@ import {
 } from "../../daemon/broker/command.ts";
 import { COMMANDS, type CommandName, RESEND_EVENTS_MAX } from "../../daemon/broker/command-schema.ts";
 import { COMMAND_BYTES_MAX, createCommandReader } from "../../daemon/remote/command-reader.ts";
+import { anyCharacter } from "./any-character.ts";
 
 const NOW_MS = Date.parse("2026-11-22T06:58:20.000Z");
 const EXPIRES = "2026-11-22T06:58:40.000Z";
@@ -145,7 +146,12 @@ describe("a command", () => {
       "from",
       "to",
     );
-    const value = fc.oneof(fc.jsonValue(), fc.string({ unit: "binary" }), fc.constant(EXPIRES), fc.integer());
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.string({ unit: anyCharacter }),
+      fc.constant(EXPIRES),
+      fc.integer(),
+    );
     const nearly = fc
       .tuple(names, fc.dictionary(key, value))
       .map(([name, said]) => JSON.stringify({ ...ASKED[name], id: "c-1", expires: EXPIRES, ...said }));

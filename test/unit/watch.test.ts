@@ -6,6 +6,7 @@ import { TapRing } from "../../daemon/console/tap-ring.ts";
 import { type Colour, changes, lineOf, type Row, screen, tapRow } from "../../daemon/console/watch.ts";
 import type { Status } from "../../daemon/report/status.ts";
 import { CARD, tapView, wellStatus } from "../e2e/console-house.ts";
+import { anyCharacter } from "./any-character.ts";
 
 const WORDS = { nowMs: Date.parse("2026-11-22T07:00:00.000Z"), timeOf: (time: string) => time.slice(11, 19) };
 const bare = (text: string): string => text;
@@ -71,7 +72,7 @@ test("a screen of any size is kept to, and its colours are whole", () => {
 
 test("what a device or a broker says cannot move the cursor", () => {
   fc.assert(
-    fc.property(fc.string({ unit: "binary" }), (text) => {
+    fc.property(fc.string({ unit: anyCharacter }), (text) => {
       expect(lineOf([{ text }], 1_000, bare)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
     }),
   );
