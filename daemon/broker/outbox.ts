@@ -23,13 +23,18 @@ const BACKOFF_MIN_MS = 1_000;
 const BACKOFF_MAX_MS = 60_000;
 /** Events that are not on disk, kept for sending, at about 1 KiB each. The oldest go first. */
 const VOLATILE_EVENTS_MAX = 20_000;
-/** Of what is behind so many are read and sent in one turn of the loop, some 1 ms, so that a card waits no longer to be read. */
-const SLICE_EVENTS = 16;
+/**
+ * What is behind is sent no faster than this, though a broker nearby would take it: at full speed there is always a turn of the loop
+ * in a card's way, or V8 collecting what the events before it have left.
+ */
+const BEHIND_EVENTS_PER_MS = 8;
+/** And so many at most in one turn of the loop, some 1 ms, however long it has been. */
+const SLICE_EVENTS = 24;
+const SLICE_PAUSE_MS = 1;
 /**
  * What is behind also gives way to a tap on its way to the disk, but not longer than this at a time: a disk may never answer.
  */
 const GIVE_WAY_MS = 50;
-const GIVE_WAY_LOOK_MS = 1;
 
 /** What the outbox asks of the journal. */
 export interface OutboxSource {
@@ -177,17 +182,17 @@ export class Outbox {
   #pump(): void {
     const unsent = (this.#source?.headSeq ?? 0) - this.#cursor.seq;
     if (unsent <= SLICE_EVENTS && this.#resend === null) this.#sendOn(WINDOW_EVENTS_MAX);
-    else this.#sliceIn(0);
+    else this.#sliceIn(SLICE_PAUSE_MS);
   }
 
   #sliceIn(delayMs: number): void {
     this.#slice ??= this.#world.clock.after(delayMs, () => {
       this.#slice = null;
       const nowMs = this.#world.clock.monotonicMs();
-      const givesWay = this.#source?.isWriting === true && nowMs - this.#lastSliceMs < GIVE_WAY_MS;
-      if (givesWay) return this.#sliceIn(GIVE_WAY_LOOK_MS);
+      const sinceMs = nowMs - this.#lastSliceMs;
+      if (this.#source?.isWriting === true && sinceMs < GIVE_WAY_MS) return this.#sliceIn(SLICE_PAUSE_MS);
       this.#lastSliceMs = nowMs;
-      if (this.#sendOn(SLICE_EVENTS) === 0) this.#pump();
+      if (this.#sendOn(Math.min(Math.ceil(sinceMs * BEHIND_EVENTS_PER_MS), SLICE_EVENTS)) === 0) this.#pump();
     });
   }
 
