@@ -231,6 +231,36 @@ test("somebody who comes in meanwhile is on the roll call, and what is refused i
   await expect.poll(() => page.innerText("main .notice")).toContain("Den tiden har inte varit än.");
 });
 
+test("a roll call that comes late takes nobody's hand from what is being typed, and one that does not come leaves the last", async () => {
+  const page = await visit("#/presence", {}, /ERR_FAILED/);
+  await signIn(page);
+  await page.waitForSelector(".roll");
+  await page.evaluate("location.hash = '#/readers'");
+  let answer: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  await page.route("**/api/presence", (route) => held.then(() => route.continue()));
+  await page.evaluate("location.hash = '#/presence'");
+  await page.focus("#hand-why");
+  await page.keyboard.type("halv");
+  expect(await page.locator(".roll").count()).toBe(0);
+  answer();
+  await page.waitForSelector(".roll");
+  await page.keyboard.type("vägs");
+  expect(await page.inputValue("#hand-why")).toBe("halvvägs");
+
+  const people = await page.locator(".roll tbody tr").count();
+  await page.unroute("**/api/presence");
+  await page.route("**/api/presence", (route) => route.abort());
+  const refused = page.waitForEvent("requestfailed");
+  await demo.tap(cardOf("granted"));
+  await refused;
+  await page.evaluate("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))");
+  expect(await page.locator(".roll tbody tr").count()).toBe(people);
+  expect(await page.inputValue("#hand-why")).toBe("halvvägs");
+});
+
 test("the roll call on paper says whose, when, how many and each card with its gate, and has no buttons", async () => {
   // Of a dark screen, too, the paper is white.
   const page = await visit("#/presence", { colorScheme: "dark" });

@@ -26,15 +26,22 @@ function fill(element, attributes, children) {
 
 /** Makes the children of `shown` like those of `wanted`, which is used up. */
 export function morph(shown, wanted) {
-  const old = new Map(
-    [...shown.children].flatMap((child) => (child.dataset.key ? [[child.dataset.key, child]] : [])),
-  );
+  const keys = new Set([...wanted.children].map(keyOf));
+  const old = new Map();
+  for (const child of [...shown.children]) {
+    const key = keyOf(child);
+    if (key === undefined) continue;
+    if (keys.has(key)) old.set(key, child);
+    else child.remove();
+  }
   let at = shown.firstChild;
   for (const child of [...wanted.childNodes]) {
-    const keyed = child.dataset?.key === undefined ? undefined : old.get(child.dataset.key);
+    const keyed = old.get(keyOf(child));
+    // What is moved loses its focus, in the middle of a word: what stands before it goes instead, unless it has a place of its own.
+    while (keyed !== undefined && at !== null && at !== keyed && keyOf(at) === undefined) at = without(at);
     if (keyed !== undefined && keyed !== at) shown.insertBefore(keyed, at);
     const there = keyed ?? at;
-    if (there !== null && there !== undefined && isAlike(there, child)) {
+    if (there !== null && isAlike(there, child)) {
       at = there.nextSibling;
       if (child.nodeType === Node.TEXT_NODE) {
         if (there.data !== child.data) there.data = child.data;
@@ -46,19 +53,23 @@ export function morph(shown, wanted) {
       shown.insertBefore(child, at);
     }
   }
-  while (at !== null) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
-  }
+  while (at !== null) at = without(at);
+}
+
+/** Removes it; what comes after it. */
+function without(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
+
+/** The name of its own that an element has among its siblings. */
+function keyOf(node) {
+  return node.dataset?.key;
 }
 
 function isAlike(one, other) {
-  return (
-    one.nodeType === other.nodeType &&
-    one.nodeName === other.nodeName &&
-    one.dataset?.key === other.dataset?.key
-  );
+  return one.nodeType === other.nodeType && one.nodeName === other.nodeName && keyOf(one) === keyOf(other);
 }
 
 function morphAttributes(there, wanted) {

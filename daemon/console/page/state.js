@@ -155,12 +155,12 @@ let isPresenceShown = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let presenceTimer;
 
-/** For people who have signed in only. */
+/** For people who have signed in only. Where it cannot be read what was read before stays, with its time. */
 export async function readPresence() {
   isPresenceShown = true;
   clearTimeout(presenceTimer);
   presenceTimer = undefined;
-  const presence = state.session.signedIn ? await ask("/api/presence").catch(() => null) : null;
+  const presence = state.session.signedIn ? await ask("/api/presence").catch(() => state.presence) : null;
   state.presence = isPresenceShown ? presence : NOT_YET;
   changed();
 }
