@@ -17,8 +17,8 @@ import type { DiskFile, Files } from "../../drivers/ports.ts";
 import { decodeLine, GENESIS, hashLine, LINE_BYTES_MAX, type Line } from "./record.ts";
 
 const READ_BYTES = 64 * 1024;
-/** Two lines of the longest that are written. */
-const LOOK_BYTES = 4 * 1024;
+/** The rest of a line and two more, of the longest that are written. */
+const LOOK_BYTES = 6 * 1024;
 const NAME = /^(\d{16})\.ndjson$/;
 const LINE_FEED = 10;
 const SEQ_OFFSET = '{"seq":'.length;
@@ -131,14 +131,16 @@ export async function offsetBefore(file: DiskFile, fromSeq: number): Promise<num
   return low;
 }
 
-/** The first whole line that begins after some line feed in these bytes. */
+/** The first line in these bytes that the one after it vouches for: a number that is damaged would lead past lines that are whole. */
 function lineIn(bytes: Buffer): { seq: number; offset: number } | null {
+  let before: (Head & { offset: number }) | null = null;
   let offset = bytes.indexOf(LINE_FEED) + 1;
-  while (offset > 0) {
-    const end = bytes.indexOf(LINE_FEED, offset);
-    if (end < 0) return null;
-    const line = decodeLine(bytes.toString("utf8", offset, end));
-    if (line !== null) return { seq: line.seq, offset };
+  if (offset === 0) return null;
+  for (let end = bytes.indexOf(LINE_FEED, offset); end >= 0; end = bytes.indexOf(LINE_FEED, offset)) {
+    const text = bytes.subarray(offset, end);
+    const line = decodeLine(text.toString("utf8"));
+    if (line !== null && before !== null && follows(line, before)) return before;
+    before = line === null ? null : { seq: line.seq, chain: hashLine(text), offset };
     offset = end + 1;
   }
   return null;
