@@ -110,6 +110,18 @@ describe("the version of MQTT", () => {
     expect(server.links.map(({ level }) => level)).toEqual([5, ...asked]);
   });
 
+  test("is 3.1.1 where a broker lets in no more than three connections at once", async () => {
+    let count = 0;
+    server = await startScriptedBroker((link) => {
+      count += 1;
+      if (link.level === 5 || count % 4 === 0) return void link.socket.end();
+      return answer(...CONNACK_4)(link);
+    });
+    client = watch({ urls: [server.url] }, new HurriedClock(10));
+    await client.up();
+    expect(server.links.map(({ level }) => level)).toEqual([5, 4, 5, 4, 4]);
+  });
+
   test("stays 5 when the password is refused", async () => {
     server = await startScriptedBroker(answer(0x20, 0x03, 0x00, 0x86, 0x00));
     client = watch({ urls: [server.url] });
