@@ -273,7 +273,8 @@ export class Session {
   }
 
   #onMessage(topic: string, payload: Buffer, { retain, properties }: IPublishPacket): void {
-    if (this.#end !== null) return;
+    // What still comes after our DISCONNECT could not be answered.
+    if (this.#end !== null || this.#socket.writableEnded) return;
     if (this.#isFlooded()) {
       this.#finish(
         `more than ${RECEIVED_PER_SECOND_MAX} messages a second came to what this gateway listens to`,

@@ -110,6 +110,22 @@ describe("the version of MQTT", () => {
     expect(server.links.map(({ level }) => level)).toEqual([5, ...asked]);
   });
 
+  test("nothing is heard on a connection that is left to ask for 5 once more", async () => {
+    server = await startScriptedBroker(
+      (link) => (link.level === 5 ? void link.socket.end() : answer(...CONNACK_4)(link)),
+      ({ packetTypes, socket }) => {
+        // What was under way to it: whoever asked could not be answered.
+        if (packetTypes().at(-1) === 0xe0) socket.write(publishTo4(2));
+      },
+    );
+    client = watch({ urls: [server.url] });
+    await client.up();
+    expect(client.received).toEqual([]);
+    server.links.at(-1)?.socket.write(publishTo4(3));
+    await until(() => client.received.length > 0, "it is heard");
+    expect(client.received.map(({ payload }) => payload.length)).toEqual([3]);
+  });
+
   test("is 3.1.1 where a broker lets in no more than three connections at once", async () => {
     let count = 0;
     server = await startScriptedBroker((link) => {
