@@ -14,9 +14,9 @@ export function systemWords(error: unknown): string {
   return isForbidden && path !== undefined ? closedTo(path) : fileWords(error);
 }
 
-/** As `wordsOf`, and where no file is, or something else for a file, or a file for a folder, that. */
+/** As `wordsOf`, and where no file is, or something else for a file, or a file for a folder, that. Of two files it is the one that was to be. */
 export function fileWords(error: unknown): string {
-  const { code, path } = error as NodeJS.ErrnoException;
+  const { code, path: from, dest: path = from } = error as NodeJS.ErrnoException & { dest?: string };
   if (path === undefined) return wordsOf(error);
   if (code === "ENOENT") return `${path} is not there, or its folder is not`;
   if (code === "EISDIR") return `${path} is a folder, not a file`;

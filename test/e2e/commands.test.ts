@@ -190,6 +190,11 @@ describe("check and run", () => {
     expect(await said("feed", "init", at("new"), "--passphrase-file", site.dir)).toBe(
       "grindvakt: DIR is a folder, not a file\n",
     );
+    await mkdir(at("half/timestamp.json"), { recursive: true });
+    await writeFile(at("passphrase"), "a long passphrase\n", { mode: 0o600 });
+    expect(await said("feed", "init", at("half"), "--passphrase-file", at("passphrase"))).toBe(
+      "grindvakt: DIR/half/timestamp.json is a folder, not a file\n",
+    );
     expect(await said("doctor", "-c", site.file, "--bundle", at("none/bundle.tgz"))).toBe(
       "grindvakt: DIR/none/bundle.tgz is not there, or its folder is not\n",
     );
