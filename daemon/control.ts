@@ -1,7 +1,7 @@
 /**
  * The control socket (CONTRACT 2): how commands reach the running daemon. One JSON object a line each way:
- * `{"method", "params"}` asks, `{"result"}` or `{"error"}` answers; a method that streams sends `{"item"}` lines until either side
- * hangs up. The socket's mode is 0600: who may open it is who runs the daemon.
+ * `{"method", "params"}` asks, `{"result"}` or `{"error"}` answers; a method that streams answers `{"watching"}`, and sends `{"item"}`
+ * lines until either side hangs up. The socket's mode is 0600: who may open it is who runs the daemon.
  */
 import { chmod, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
