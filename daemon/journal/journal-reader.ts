@@ -68,8 +68,10 @@ export async function* entriesIn(
       if (claimedSeq(piece) < fromSeq || !isWanted(piece)) continue;
       const entry = entryOf(piece);
       if (entry === null) continue;
-      if (entry.line.seq > endSeq) return;
-      if (entry.line.seq >= fromSeq) yield entry;
+      const { seq, batch } = entry.line;
+      // By both: one that is damaged would hide every line behind it.
+      if (seq > endSeq && batch > endSeq) return;
+      if (seq >= fromSeq && seq <= endSeq) yield entry;
     }
   } finally {
     await file.close();

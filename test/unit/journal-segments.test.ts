@@ -44,9 +44,9 @@ function chainOf(words: readonly number[]): string[] {
   });
 }
 
-async function seqsFrom(files: Files, fromSeq: number): Promise<number[]> {
+async function seqsFrom(files: Files, fromSeq: number, toSeq?: number): Promise<number[]> {
   const seqs: number[] = [];
-  for await (const { line } of entriesIn(files, SEGMENT, fromSeq)) seqs.push(line.seq);
+  for await (const { line } of entriesIn(files, SEGMENT, fromSeq, toSeq)) seqs.push(line.seq);
   return seqs;
 }
 
@@ -124,4 +124,12 @@ it("a number of which the disk lost a bit leads past no line that is whole", asy
     const whole = all.filter((seq) => seq >= fromSeq && seq !== FIRST_SEQ + at);
     expect(await seqsFrom(files, fromSeq)).toEqual(whole);
   }
+});
+
+it.each(["seq", "batch"])("a %s that is damaged does not end the reading before its time", async (name) => {
+  const lines = chainOf(Array(400).fill(40));
+  const damaged = lines.with(150, lines[150]!.replace(`"${name}":1`, `"${name}":9`));
+  const files = await filesWith(Buffer.from(damaged.join("")));
+  const seqs = await seqsFrom(files, FIRST_SEQ, FIRST_SEQ + 299);
+  expect(seqs.slice(-149)).toEqual(Array.from({ length: 149 }, (_, index) => FIRST_SEQ + 151 + index));
 });
