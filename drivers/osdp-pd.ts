@@ -92,8 +92,10 @@ export class OsdpPd {
   #handshake: { keys: SessionKeys; server: Uint8Array } | null = null;
   #session: Session | null = null;
   #events: Reply[] = [];
-  /** When the first of them was told; null: it was not. It is kept until the next command shows that it has come. */
+  /** When the first of them was first told; null: it was not. It is kept until the command after it shows that it has come. */
   #toldMs: number | null = null;
+  /** The last reply told it. */
+  #isTold = false;
   readonly #outputs = new Map<number, { energised: boolean; timer: Timer | null }>();
   readonly #inputs = new Uint8Array(INPUT_COUNT);
   #tamper = false;
@@ -162,6 +164,7 @@ export class OsdpPd {
     this.#end();
     this.#events = [];
     this.#toldMs = null;
+    this.#isTold = false;
     for (const output of [...this.#outputs.keys()]) this.#switch(output, false, 0);
   }
 
@@ -193,10 +196,12 @@ export class OsdpPd {
     if (last !== null && frame.sequence === last.sequence && frame.code === last.code) return last.bytes;
     const expected = last === null ? 0 : (last.sequence % 3) + 1;
     if (frame.sequence !== expected) return this.#clear(frame, nak(4));
-    if (this.#toldMs !== null && (last !== null || nowMs - this.#toldMs > TOLD_AGAIN_MS_MAX)) {
+    const sinceMs = this.#toldMs === null ? 0 : nowMs - this.#toldMs;
+    if (last === null ? sinceMs > TOLD_AGAIN_MS_MAX : this.#isTold) {
       this.#events.shift();
+      this.#toldMs = null;
     }
-    this.#toldMs = null;
+    this.#isTold = false;
     if (this.faults.busyCount > 0) {
       this.faults.busyCount -= 1;
       return this.#clear({ ...frame, sequence: 0 }, { name: "busy" });
@@ -291,8 +296,10 @@ export class OsdpPd {
   #do(command: Command): Reply {
     switch (command.name) {
       case "poll":
-        this.#toldMs = this.#events.length === 0 ? null : this.#clock.monotonicMs();
-        return this.#events[0] ?? { name: "ack" };
+        if (this.#events[0] === undefined) return { name: "ack" };
+        this.#isTold = true;
+        this.#toldMs ??= this.#clock.monotonicMs();
+        return this.#events[0];
       case "id":
         return IDENTITY;
       case "capabilities":

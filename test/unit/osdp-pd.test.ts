@@ -73,6 +73,19 @@ describe("a simulated reader", () => {
     expect(ask(0, { name: "poll" })).toEqual({ name: "ack" });
   });
 
+  it("gives no card for ever to a control panel that begins anew with every command", async () => {
+    const { clock, pd, ask } = bench();
+    pd.present("one");
+    const seen: unknown[] = [];
+    for (let polls = 0; polls < 6; polls += 1) {
+      seen.push(ask(0, { name: "poll" }));
+      await clock.advance(500);
+    }
+    expect(seen).toMatchObject(
+      ["formatted", "formatted", "formatted", "formatted", "formatted", "ack"].map((name) => ({ name })),
+    );
+  });
+
   it("hears what is for it and for everybody, and nothing else", () => {
     const { say } = bench();
     expect(say(0, { name: "poll" }, 4)).toBeNull();
