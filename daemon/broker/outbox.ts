@@ -27,7 +27,7 @@ const VOLATILE_EVENTS_MAX = 20_000;
  * What is behind is sent no faster than this, though a broker nearby would take it: at full speed there is always a turn of the loop
  * in a card's way, or V8 collecting what the events before it have left.
  */
-const BEHIND_EVENTS_PER_MS = 8;
+const BEHIND_EVENTS_PER_MS = 6;
 /** And so many at most in one turn of the loop, some 1 ms, however long it has been. */
 const SLICE_EVENTS = 24;
 const SLICE_PAUSE_MS = 1;
@@ -191,8 +191,10 @@ export class Outbox {
       const nowMs = this.#world.clock.monotonicMs();
       const sinceMs = nowMs - this.#lastSliceMs;
       if (this.#source?.isWriting === true && sinceMs < GIVE_WAY_MS) return this.#sliceIn(SLICE_PAUSE_MS);
-      this.#lastSliceMs = nowMs;
-      if (this.#sendOn(Math.min(Math.ceil(sinceMs * BEHIND_EVENTS_PER_MS), SLICE_EVENTS)) === 0) this.#pump();
+      const left = this.#sendOn(Math.min(Math.ceil(sinceMs * BEHIND_EVENTS_PER_MS), SLICE_EVENTS));
+      // What was not there to be sent is made up for.
+      this.#lastSliceMs = nowMs - left / BEHIND_EVENTS_PER_MS;
+      if (left === 0) this.#pump();
     });
   }
 
