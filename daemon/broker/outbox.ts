@@ -182,15 +182,15 @@ export class Outbox {
   #pump(): void {
     const unsent = (this.#source?.headSeq ?? 0) - this.#cursor.seq;
     if (unsent <= SLICE_EVENTS && this.#resend === null) this.#sendOn(WINDOW_EVENTS_MAX);
-    else this.#sliceIn(SLICE_PAUSE_MS);
+    else this.#sliceSoon();
   }
 
-  #sliceIn(delayMs: number): void {
-    this.#slice ??= this.#world.clock.after(delayMs, () => {
+  #sliceSoon(): void {
+    this.#slice ??= this.#world.clock.after(SLICE_PAUSE_MS, () => {
       this.#slice = null;
       const nowMs = this.#world.clock.monotonicMs();
       const sinceMs = nowMs - this.#lastSliceMs;
-      if (this.#source?.isWriting === true && sinceMs < GIVE_WAY_MS) return this.#sliceIn(SLICE_PAUSE_MS);
+      if (this.#source?.isWriting === true && sinceMs < GIVE_WAY_MS) return this.#sliceSoon();
       const left = this.#sendOn(Math.min(Math.ceil(sinceMs * BEHIND_EVENTS_PER_MS), SLICE_EVENTS));
       // What was not there to be sent is made up for.
       this.#lastSliceMs = nowMs - left / BEHIND_EVENTS_PER_MS;
