@@ -137,14 +137,11 @@ class MqttBroker implements Broker {
       const five = await this.#openWith("5.0", door, world, events);
       if (five.kind === "open") this.#fiveRefusedAtMs.delete(door.name);
       if (five.kind === "open" || five.versionRefused === "no" || this.#stopped) return five;
-      // Before 3.1.1 is tried again: who lets in only so many connections at once is asked for that alone the next time.
-      if (isThere) this.#fiveRefusedAtMs.set(door.name, nowMs);
+      const isRefused = isThere || five.versionRefused === "in-words";
+      // Before 3.1.1 is tried: who lets in only so many connections at once is asked for that alone the next time.
+      if (isRefused) this.#fiveRefusedAtMs.set(door.name, nowMs);
       const older = await this.#openWith("3.1.1", door, world, events);
-      if (isThere || older.kind === "failed" || this.#stopped) return older;
-      if (five.versionRefused === "in-words") {
-        this.#fiveRefusedAtMs.set(door.name, nowMs);
-        return older;
-      }
+      if (isRefused || older.kind === "failed" || this.#stopped) return older;
       await older.session.leave();
       if (this.#stopped) return older;
     }
