@@ -90,14 +90,20 @@ it("a reader that proves nothing in its last word has no session", () => {
   expect(talk.told).toEqual(["down it does not have the key of scbk"]);
 });
 
-it("a reader that wants its secure channel anew, inside it, is challenged anew", () => {
+/** That was online, and whose reader has just wanted its secure channel anew. */
+function brokenTalk(): Talk {
   const talk = new Talk();
   talk.until("online");
   talk.turn();
   talk.pd.faults.nak = 6;
   talk.turn();
-  expect(talk.state.session).toBeNull();
   talk.pd.faults.nak = null;
+  return talk;
+}
+
+it("a reader that wants its secure channel anew, inside it, is challenged anew", () => {
+  const talk = brokenTalk();
+  expect(talk.state.session).toBeNull();
   talk.until("online");
   talk.turn();
   expect(talk.challenges).toEqual([1, 1]);
@@ -106,12 +112,7 @@ it("a reader that wants its secure channel anew, inside it, is challenged anew",
 });
 
 it("a reader that answers the challenge of a renewal late, as it is said again, is up all the time", () => {
-  const talk = new Talk();
-  talk.until("online");
-  talk.turn();
-  talk.pd.faults.nak = 6;
-  talk.turn();
-  talk.pd.faults.nak = null;
+  const talk = brokenTalk();
   let late: Uint8Array | null = null;
   talk.change = (reply, bytes) => {
     if (reply.code !== REPLIES.clientCryptogram.code) return bytes;
