@@ -23,6 +23,7 @@ import {
   refusesVersion,
   type VersionRefused,
 } from "./broker-words.ts";
+import type { Mqtt } from "./mqtt.ts";
 import type { BrokerEvents, BrokerSession, Clock, Log, Message, PublishOutcome, Timer } from "./ports.ts";
 import { within } from "./within.ts";
 
@@ -54,7 +55,7 @@ export interface SessionSettings {
 export interface SessionWorld {
   clock: Clock;
   log: Log;
-  mqtt: typeof import("mqtt");
+  mqtt: Mqtt;
 }
 
 export type Opened =

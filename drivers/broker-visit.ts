@@ -8,6 +8,7 @@ import { type BrokerTls, type Door, dial, parseDoor } from "./broker-dial.ts";
 import { guardPackets, PACKET_BYTES_MAX, RECEIVED_BYTES_MAX } from "./broker-guard.ts";
 import { DISCONNECT, type Protocol, propertiesOf } from "./broker-packets.ts";
 import { connectRefusal, errorWord, reasonWord, refusesVersion } from "./broker-words.ts";
+import { loadMqtt, type Mqtt } from "./mqtt.ts";
 import type { Clock, Message, PublishOutcome } from "./ports.ts";
 import { within } from "./within.ts";
 
@@ -49,7 +50,7 @@ export async function visitBroker<Result>(
   const door = parseDoor(settings.url);
   if (door === null)
     return { kind: "failed", why: "that is no address like mqtt://host:1883 or mqtts://host:8883" };
-  const mqtt = await import("mqtt");
+  const mqtt = loadMqtt();
   let opened = await open(mqtt, door, "5.0", settings, clock);
   if (opened.kind === "failed" && opened.versionRefused)
     opened = await open(mqtt, door, "3.1.1", settings, clock);
@@ -66,7 +67,7 @@ type Opened =
   | { kind: "failed"; why: string; versionRefused: boolean };
 
 async function open(
-  mqtt: typeof import("mqtt"),
+  mqtt: Mqtt,
   door: Door,
   protocol: Protocol,
   settings: VisitSettings,
@@ -84,7 +85,7 @@ async function open(
 }
 
 function greet(
-  mqtt: typeof import("mqtt"),
+  mqtt: Mqtt,
   socket: Socket,
   door: Door,
   protocol: Protocol,

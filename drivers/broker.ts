@@ -8,6 +8,7 @@ import { type BrokerTls, type Door, dial, parseDoor } from "./broker-dial.ts";
 import type { Protocol } from "./broker-packets.ts";
 import { Session, type SessionSettings, type SessionWorld } from "./broker-session.ts";
 import type { VersionRefused } from "./broker-words.ts";
+import { loadMqtt } from "./mqtt.ts";
 import type {
   Broker,
   BrokerEvents,
@@ -79,7 +80,7 @@ class MqttBroker implements Broker {
 
   async #run(events: BrokerEvents): Promise<void> {
     const { clock, random, log } = this.#world;
-    const mqtt = await import("mqtt");
+    const mqtt = loadMqtt();
     const backoff = new Backoff(random);
     /** What the last failure of this row was said to be. */
     let said: string | null = null;
