@@ -27,7 +27,7 @@ export interface DurableFile<T> {
  */
 export type Found = "nothing" | "file" | "copy" | "lost";
 
-type Unusable = { kind: "none" } | { kind: "damaged"; why: string };
+type Unusable = { kind: "none" } | { kind: "damaged" | "unreadable"; why: string };
 
 /** `write` resolves once a power cut finds the new value. `read` is null when there is no file that can be used. */
 export class DurableAdapter<T> implements Adapter<T> {
@@ -57,13 +57,16 @@ export class DurableAdapter<T> implements Adapter<T> {
     const copy = await this.#readOne(copyOf(path));
     if (copy.kind === "value") {
       this.#found = "copy";
-      this.#log.error(`${path} ${inWords(main)}, its copy is used`, whyOf(main));
+      this.#log.error(`${path} ${IN_WORDS[main.kind]}, its copy is used`, whyOf(main));
       return copy.value;
     }
     this.#found = main.kind === "none" && copy.kind === "none" ? "nothing" : "lost";
     if (this.#found === "nothing") return null;
-    const too = main.kind === copy.kind ? "and so is its copy" : `and its copy ${inWords(copy)}`;
-    this.#log.error(`${path} ${inWords(main)}, ${too}: starting without`, { ...whyOf(copy), ...whyOf(main) });
+    const too = main.kind === copy.kind ? "and so is its copy" : `and its copy ${IN_WORDS[copy.kind]}`;
+    this.#log.error(`${path} ${IN_WORDS[main.kind]}, ${too}: starting without`, {
+      ...whyOf(copy),
+      ...whyOf(main),
+    });
     return null;
   }
 
@@ -92,7 +95,7 @@ export class DurableAdapter<T> implements Adapter<T> {
     try {
       bytes = await this.#files.read(path, this.#file.sizeBytesMax);
     } catch (error) {
-      return { kind: "damaged", why: (error as Error).message };
+      return { kind: "unreadable", why: (error as Error).message };
     }
     if (bytes === null) return { kind: "none" };
     const value = this.#parse(bytes);
@@ -117,9 +120,7 @@ function* pieces(json: Iterable<string>): Generator<string> {
   yield* json;
 }
 
-function inWords(unusable: Unusable): string {
-  return unusable.kind === "none" ? "is gone" : "is damaged";
-}
+const IN_WORDS = { none: "is gone", damaged: "is damaged", unreadable: "cannot be read" } as const;
 
 function whyOf(unusable: Unusable): { why?: string } {
   return unusable.kind === "none" ? {} : { why: unusable.why };

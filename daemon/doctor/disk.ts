@@ -21,7 +21,8 @@ export interface DiskUse {
 
 export async function lookAtDisk(machine: Machine, files: Files, use: DiskUse): Promise<Finding[]> {
   const { dataDir } = use;
-  if ((await machine.look(dataDir)) === null) return [];
+  // What is no folder is told of by `permissions`.
+  if ((await machine.look(dataDir))?.kind !== "directory") return [];
   const written = await tryToWrite(files, dataDir);
   return [written, ...(await lookAtSpace(files, use))];
 }

@@ -428,6 +428,12 @@ test.each([
   expect(found[2]).toMatch(/^wrong: 0.0 MiB are free/);
 });
 
+test("a file in the place of dataDir is told of once", async () => {
+  const machine = paperMachine({ ...PI, "/data": { text: "" } });
+  const use = { dataDir: "/data", journalDir: "/data/journal", maxBytes: 1e9 };
+  expect(await lookAtDisk(machine, {} as Files, use)).toEqual([]);
+});
+
 // ---------------------------------------------------------------- the gateway and its list
 
 test("what a running gateway says: another version, an event that is refused, a journal that fails", () => {

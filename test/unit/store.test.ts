@@ -63,6 +63,14 @@ describe("the store", () => {
     expect(log.messages("error")).toEqual([`${MAIN} is damaged, and so is its copy: starting without`]);
   });
 
+  it("tells what cannot be read from what is damaged", async () => {
+    const disk = await diskWith(OLD);
+    disk.faultOf = () => "EIO";
+    const { store, log } = storeOn(disk);
+    expect(await store.read()).toBeNull();
+    expect(log.messages("error")).toEqual([`${MAIN} cannot be read, and so is its copy: starting without`]);
+  });
+
   it("does not read what is none of ours", async () => {
     const disk = await diskWith({ ...OLD, layers: ["../../etc/passwd"] });
     expect(await storeOn(disk).store.read()).toBeNull();
