@@ -1,9 +1,10 @@
 /** The gate that the pages speak of: its cards, a broker, a line to tap on, and the evening on which the sessions were written down. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { type Configuration, type Daemon, makeSite, type Site } from "../e2e/site.ts";
+import { createSystemClock } from "../../drivers/system.ts";
+import { type Configuration, type Daemon, makeFeed, makeSite, type Site } from "../e2e/site.ts";
 import { pluggedPty } from "../e2e/stage.ts";
 import { type Mosquitto, startMosquitto } from "../peers/mosquitto.ts";
 import type { Pty } from "../peers/pty.ts";
@@ -51,10 +52,7 @@ export async function layGate(
   const line = await pluggedPty();
   const scene = await Scene.set({}, env);
   onTestFinished(() => scene.dispose());
-  await writeFile(join(folder, "cards.csv"), CARDS);
-  await scene.must(
-    `cd ${folder} && grindvakt feed init feed --name test && grindvakt feed publish feed --cards cards.csv`,
-  );
+  await makeFeed(folder, CARDS, { ...createSystemClock(), wallMs: () => Date.parse(EVENING) });
   const site = await makeSite(folder, line.path, async (configuration) => {
     configuration.mqtt = { urls: [broker.url] };
     configuration.readers.push({ id: "desk", driver: "virtual" });

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startNginx } from "../peers/nginx.ts";
-import { CARDS, grindvakt, sharedFeed, until } from "./site.ts";
+import { ask } from "./counter.ts";
+import { CARDS, sharedFeed, until } from "./site.ts";
 import { setStage } from "./stage.ts";
 
 const DOCUMENTED = join(import.meta.dirname, "../../docs/nginx-feed.conf");
@@ -31,7 +32,7 @@ async function setGate(refreshSeconds: number) {
     return (await ear.hearTaps(`tap ${taps}`, ({ length }) => length === taps))[taps - 1]!.data.reason;
   };
   const set = async (status: string, ...options: string[]): Promise<void> => {
-    const ended = await grindvakt(["feed", "set", "feed", CARD, status, ...options], { cwd: centre });
+    const ended = await ask(["feed", "set", "feed", CARD, status, ...options], { cwd: centre });
     expect(ended).toMatchObject({ code: 0, stderr: "" });
   };
   /** Taps until it is decided so. */

@@ -227,7 +227,7 @@ describe("check and run", () => {
       accessPoints: 1,
     });
     const daemon = await (await site.run()).healthy();
-    expect(await site.command("run")).toEqual({
+    expect(await site.alone("run")).toEqual({
       code: 1,
       stdout: "",
       stderr: `grindvakt: another grindvakt runs on ${join(site.dir, "data")}\n`,

@@ -14,16 +14,8 @@ import { cardRows, publishCards } from "../../sync/publish.ts";
 import { initFeed } from "../../sync/publish-feed.ts";
 import { makeAuthority } from "../peers/certificates.ts";
 import { type MosquittoOptions, startMosquitto } from "../peers/mosquitto.ts";
-import {
-  CARDS,
-  type Configuration,
-  type Ended,
-  grindvakt,
-  makeSite,
-  type Site,
-  sharedFeed,
-  until,
-} from "./site.ts";
+import { ask, type Ended } from "./counter.ts";
+import { CARDS, type Configuration, grindvakt, makeSite, type Site, sharedFeed, until } from "./site.ts";
 import { pluggedPty, setStage } from "./stage.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -280,13 +272,13 @@ describe("doctor", () => {
     await feedOfDaysAgo(days, old, join(site.dir, "safe"));
     const text = (await readFile(site.file, "utf8")).replace("feed: ./feed", "feed: ./old");
     await writeFile(site.file, text.replace("root: ./root.json", "root: ./old/1.root.json"));
-    await grindvakt(["feed", "refresh", old]);
+    await ask(["feed", "refresh", old]);
     const found = (await doctor(site)).found.get(`feed ${subject ?? old}`);
     expect(found).toMatchObject({
       level,
       todo: expect.stringContaining("feed refresh DIR --root-keys DIR2"),
     });
-    await grindvakt(["feed", "refresh", old, "--root-keys", join(site.dir, "safe")]);
+    await ask(["feed", "refresh", old, "--root-keys", join(site.dir, "safe")]);
     const { found: renewed } = await doctor(site);
     expect(renewed.get(`feed ${old}`)).toMatchObject({ level: "ok" });
     expect(renewed.has("feed root.json")).toBe(false);

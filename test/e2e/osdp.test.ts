@@ -136,26 +136,17 @@ describe("an OSDP reader", () => {
     const { pd, ear, site, keyFile } = await osdpStage("--install");
     const daemon = await site.run();
     await ear.hear("reader", ({ data }) => data.event === "down");
-    const given = await site.command("osdp", "commission", "--reader", READER, "--minutes", "1");
+    const given = await site.alone("osdp", "commission", "--reader", READER, "--minutes", "1");
     expect(given).toMatchObject({ code: 0, stderr: "" });
     expect(given.stdout).toContain(`${READER} has its key and is up`);
     await pd.said("has been given a key of its own");
     await ear.hear("reader", ({ data }) => data.event === "commissioned");
-    expect(await site.command("osdp", "commission", "--reader", READER)).toMatchObject({
+    expect(await site.alone("osdp", "commission", "--reader", READER)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("has the key already"),
     });
 
-    const moved = await site.command(
-      "osdp",
-      "comset",
-      "--reader",
-      READER,
-      "--address",
-      "9",
-      "--baud",
-      "38400",
-    );
+    const moved = await site.alone("osdp", "comset", "--reader", READER, "--address", "9", "--baud", "38400");
     expect(moved).toMatchObject({ code: 0, stdout: expect.stringContaining("address 9 with 38400 baud") });
     await pd.said("1: address 9 and 38400 baud from now on");
     await ear.hear(`state/readers/${READER}`, ({ state }) => state === "down");
@@ -213,7 +204,7 @@ describe("an OSDP reader", () => {
       [2, "Allowed: 0 to 126.", ["comset", "--reader", READER, "--address", "127", "--baud", "9600"]],
     ];
     for (const [code, words, args] of refusals) {
-      const ended = await site.command("osdp", ...args);
+      const ended = await site.alone("osdp", ...args);
       expect(ended).toMatchObject({ code, stderr: expect.stringContaining(words), stdout: "" });
       // Beside the warning of the reader without a key.
       expect(ended.stderr.match(/^grindvakt: /gm)).toHaveLength(1);

@@ -84,7 +84,7 @@ describe("what a newer version wrote", () => {
     const mark = join(site.dir, "data/journal/gateway.json");
     const newer = JSON.stringify({ gateway: "gate-07", format: 99 });
     await writeFile(mark, newer);
-    expect(await site.command("run")).toMatchObject({
+    expect(await site.alone("run")).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
         /written by a newer grindvakt \(format 99; .*: install that version again\n$/,
@@ -123,18 +123,18 @@ describe("release", () => {
     const daemon = await (await site.run()).healthy();
     await line.send(`${CARDS.granted}\r\n`);
     await relayTold(board, "to energise", (commands) => commands.at(-1) === "1 on");
-    const running = await site.command("release");
+    const running = await site.alone("release");
     expect(running).toMatchObject({ code: 1, stderr: expect.stringContaining("has its relays in hand") });
     await daemon.end("SIGKILL");
     expect(relayCommands(board).at(-1)).toBe("1 on");
-    const released = await site.command("release", "--json");
+    const released = await site.alone("release", "--json");
     expect(JSON.parse(released.stdout)).toEqual({
       ok: true,
       relays: [{ accessPoint: "north-in", released: true, why: null }],
     });
     await relayTold(board, "to release", (commands) => commands.at(-1) === "1 off");
     await board.unplug();
-    expect(await site.command("release")).toMatchObject({
+    expect(await site.alone("release")).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/^relay of north-in: not released: ./),
     });

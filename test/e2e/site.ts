@@ -1,20 +1,24 @@
 /**
- * A site as its owner has it: a feed made by the `feed` commands, a configuration file, and the built program as a
- * child process. Everything lies in one fresh directory; only processes started here are ended.
+ * A site as its owner has it: a feed, a configuration file, and the built program as a child process. Everything lies in one fresh
+ * directory; only processes started here are ended.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { Readable } from "node:stream";
 import { stringify } from "yaml";
+import { centreWorld } from "../../daemon/commands/centre.ts";
 import type { Status } from "../../daemon/report/status.ts";
+import type { Clock } from "../../drivers/ports.ts";
+import { createSystemClock, systemRandom } from "../../drivers/system.ts";
+import { publishCards } from "../../sync/publish.ts";
+import { readCsv } from "../../sync/publish-csv.ts";
+import { initFeed } from "../../sync/publish-feed.ts";
 import type { Pty } from "../peers/pty.ts";
+import { ask, type Ended, NODE, PROGRAM, type Surroundings } from "./counter.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../dist/daemon/cli.js", import.meta.url));
-/** In whose place another one may be named that does the same: of an emulated processor (`test/arm/`). */
-const { TEST_NODE: NODE = process.execPath } = process.env;
 /** Everything here takes well under a second; a busy machine is given much longer, and an emulated processor longer. */
 const PATIENCE_MS = NODE === process.execPath ? 60_000 : 200_000;
 /** What comes soon is seen soon; what takes long is not slowed down by being looked at. */
@@ -46,12 +50,6 @@ ${CARDS.superseded},superseded,,
 ${CARDS.expired},active,2020-02-29,
 `;
 
-export interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
 /** Asks until it is so. `probe` gives what was waited for, or null; `what` is told when it never comes. */
 export async function until<Found>(
   what: string | (() => string),
@@ -77,7 +75,7 @@ export class Program {
 
   constructor(
     args: readonly string[],
-    { cwd, env = {}, input = false }: { cwd?: string; env?: NodeJS.ProcessEnv; input?: boolean } = {},
+    { cwd, env = {}, input = false }: Surroundings & { input?: boolean } = {},
   ) {
     this.child = spawn(NODE, [PROGRAM, ...args], {
       ...(cwd === undefined ? {} : { cwd }),
@@ -120,27 +118,21 @@ export class Program {
   }
 }
 
-/** Runs a command to its end. */
-export async function grindvakt(
-  args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<Ended> {
-  const program = new Program(args, options);
+/** Runs a command to its end, as a process of its own. */
+export async function grindvakt(args: readonly string[], surroundings: Surroundings = {}): Promise<Ended> {
+  const program = new Program(args, surroundings);
   const { code } = await program.exited;
   return { code, stdout: program.stdout, stderr: program.stderr };
 }
 
-async function succeed(args: readonly string[], cwd: string): Promise<string> {
-  const { code, stdout, stderr } = await grindvakt(args, { cwd });
-  if (code !== 0) throw new Error(`grindvakt ${args.join(" ")} ended with ${code}: ${stderr}`);
-  return stdout;
-}
-
-/** `feed` and `feed.keys` in `dir`, with the list of all outcomes. */
-async function makeFeed(dir: string): Promise<void> {
-  await writeFile(join(dir, "cards.csv"), LIST);
-  await succeed(["feed", "init", "feed", "--name", "test"], dir);
-  await succeed(["feed", "publish", "feed", "--cards", "cards.csv"], dir);
+/** `feed` and `feed.keys` in `dir`, as `feed init` and `feed publish` make them. */
+export async function makeFeed(dir: string, list = LIST, clock: Clock = createSystemClock()): Promise<void> {
+  const keysDir = join(dir, "feed.keys");
+  const place = { dir: join(dir, "feed"), keysDir, rootKeysDir: keysDir, passphrase: null };
+  const centre = centreWorld({ clock, random: systemRandom });
+  await initFeed(place, "test", centre);
+  const rows = readCsv(Readable.from([Buffer.from(list)]));
+  await publishCards(place, rows, { allowChange: 0, dryRun: false }, centre, () => undefined);
 }
 
 /** A running daemon. */
@@ -191,8 +183,10 @@ export interface Site {
   /** Its configuration file. */
   file: string;
   run(env?: NodeJS.ProcessEnv): Promise<Daemon>;
-  /** A command about this site: `-c` is added where it is not a `feed` command. */
+  /** A command about this site, asked as `ask` does: `-c` is added where it is not a `feed` command. */
   command(...args: string[]): Promise<Ended>;
+  /** The same as a process of its own. */
+  alone(...args: string[]): Promise<Ended>;
   /** The journal's lines, with their hashes, in order. */
   journal(): Promise<{ seq: number; id?: string; type: string; chain: string; data: Configuration }[]>;
   /** Ends what was started here and removes the directory. */
@@ -235,6 +229,7 @@ export async function makeSite(
   await configure(configuration);
   const file = join(dir, "gate.yaml");
   await writeFile(file, stringify(configuration));
+  const words = (args: readonly string[]) => (args[0] === "feed" ? args : [...args, "-c", file]);
   const daemons: Daemon[] = [];
   return {
     dir,
@@ -244,7 +239,8 @@ export async function makeSite(
       daemons.push(daemon);
       return daemon.ready();
     },
-    command: (...args) => grindvakt(args[0] === "feed" ? args : [...args, "-c", file], { cwd: dir }),
+    command: (...args) => ask(words(args), { cwd: dir }),
+    alone: (...args) => grindvakt(words(args), { cwd: dir }),
     journal: () => readJournal(join(dir, "data", "journal")),
     async dispose() {
       await Promise.all(daemons.map((daemon) => daemon.end("SIGKILL")));

@@ -9,7 +9,6 @@ import {
   CARDS,
   type Configuration,
   type Daemon,
-  grindvakt,
   makeSite,
   type Site,
   sharedFeed,
@@ -128,7 +127,7 @@ describe("with the key outside dataDir", () => {
   ])("run refuses to start where it %s, in one line that shows nothing of it", async (_, spoil, words) => {
     const site = await chipSite();
     await spoil(join(site.dir, "token.key"));
-    const { code, stdout, stderr } = await grindvakt(["run", "-c", site.file]);
+    const { code, stdout, stderr } = await site.alone("run");
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^grindvakt: cards\.tokenKey: [^\n]+\n$/);
     expect(stderr).toMatch(words);

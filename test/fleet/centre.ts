@@ -8,7 +8,8 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { Daemon, type Ended, grindvakt, until } from "../e2e/site.ts";
+import type { Ended } from "../e2e/counter.ts";
+import { Daemon, grindvakt, until } from "../e2e/site.ts";
 import { freePort } from "../peers/mosquitto.ts";
 import { type Consumer, startConsumer } from "./consumer.ts";
 

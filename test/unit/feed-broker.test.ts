@@ -1,5 +1,4 @@
 /** The centre and the broker: announcements, and which gateways lag behind. */
-import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { createServer, type Socket } from "node:net";
@@ -10,11 +9,11 @@ import { Fleet, type Gate, hearAll, lagOf, newestOf } from "../../daemon/command
 import { startEmbeddedBroker } from "../../drivers/broker-embedded.ts";
 import { type Visit, type VisitSettings, visitBroker } from "../../drivers/broker-visit.ts";
 import { createSystemClock } from "../../drivers/system.ts";
+import { grindvakt } from "../e2e/site.ts";
 import { makeAuthority } from "../peers/certificates.ts";
 import { type MosquittoOptions, startMosquitto, startSubscriber } from "../peers/mosquitto.ts";
 import { HurriedClock } from "./broker-watch.ts";
-
-const PROGRAM = join(import.meta.dirname, "../../dist/daemon/cli.js");
+import { feedIn } from "./feed-line.ts";
 
 let folder: string;
 const stops: (() => Promise<unknown>)[] = [];
@@ -238,22 +237,9 @@ describe("which gateways lag", () => {
   });
 });
 
-describe("as built", () => {
-  interface End {
-    code: number;
-    out: string;
-    errors: string[];
-  }
-
-  function feed(words: string, environment: Record<string, string> = {}): Promise<End> {
-    const options = { cwd: folder, env: { ...process.env, ...environment } };
-    return new Promise((resolve) => {
-      execFile(process.execPath, [PROGRAM, "feed", ...words.split(" ")], options, (error, out, err) => {
-        const errors = err.split("\n").filter((line) => line !== "");
-        resolve({ code: typeof error?.code === "number" ? error.code : 0, out, errors });
-      });
-    });
-  }
+describe("on the command line", () => {
+  const feed = (words: string, env: NodeJS.ProcessEnv = {}, program?: typeof grindvakt) =>
+    feedIn(folder, words, env, program);
 
   const cards = "number,status,valid_until,tokens\nBB-2401-000001,active,,\n";
 
@@ -272,7 +258,7 @@ describe("as built", () => {
     const byFile = `${notify} --username centre --password-file password --json`;
     const set = await feed(`set lists BB-2401-000001 blocked ${byFile}`);
     expect(JSON.parse(set.out)).toMatchObject({ to: 2, announced: true });
-    await feed(`refresh lists ${notify}`, environment);
+    await feed(`refresh lists ${notify}`, environment, grindvakt);
     await ear.hear(({ payload }) => ear.heard.length === 3 && payload === '{"revision":2}');
     expect(ear.heard.map(({ topic, payload }) => [topic, payload])).toEqual([
       ["sites/feeds/id06", '{"revision":1}'],

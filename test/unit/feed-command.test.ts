@@ -1,11 +1,11 @@
-/** `grindvakt feed`, as built: what it prints, where, and with which exit code (CONTRACT 2). */
-import { execFile } from "node:child_process";
+/** `grindvakt feed`: what it prints, where, and with which exit code (CONTRACT 2). */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { grindvakt } from "../e2e/site.ts";
+import { feedIn } from "./feed-line.ts";
 
-const PROGRAM = join(import.meta.dirname, "../../dist/daemon/cli.js");
 const CARDS = [
   "number,status,valid_until,tokens",
   "BB-2401-000001,active,2028-12-31,uid:04A1B2C3D4E5F6",
@@ -20,22 +20,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-interface End {
-  code: number;
-  out: string;
-  errors: string[];
-}
-
-function feed(words: string, environment: Record<string, string> = {}): Promise<End> {
-  const { GRINDVAKT_FEED_PASSPHRASE: _, ...env } = process.env;
-  const options = { cwd: folder, env: { ...env, ...environment } };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [PROGRAM, "feed", ...words.split(" ")], options, (error, out, err) => {
-      const errors = err.split("\n").filter((line) => line !== "");
-      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, errors });
-    });
-  });
-}
+const feed = (words: string, env: NodeJS.ProcessEnv = {}, program?: typeof grindvakt) =>
+  feedIn(folder, words, env, program);
 
 it("walks a feed through its life", async () => {
   const init = await feed("init lists --name id06 --root-keys safe");
@@ -61,7 +47,7 @@ it("walks a feed through its life", async () => {
     ],
   });
   expect((await feed("refresh lists")).out).toMatch(/^renewed, revision 2; expires\n {2}root/);
-  expect(await feed("verify lists")).toMatchObject({
+  expect(await feed("verify lists", {}, grindvakt)).toMatchObject({
     code: 0,
     errors: [],
     out: expect.stringMatching(/^the feed holds: revision 2, 2 cards/),
@@ -104,8 +90,9 @@ it("says one line a fault on standard error, and exits 1 for what went wrong and
     ["init other --name ÅÄÖ", 2, /a-z/],
     ["refresh lists --passphrase-file nothing", 2, /nothing is not there/],
   ];
-  for (const [words, code, why] of ends) {
-    const end = await feed(words);
+  for (const [at, [words, code, why]] of ends.entries()) {
+    const isFirst = ends.findIndex(([, other]) => other === code) === at;
+    const end = await feed(words, {}, isFirst ? grindvakt : undefined);
     expect({ words, ...end }).toMatchObject({ code, errors: [expect.stringMatching(why)] });
     expect(end.errors[0]).toMatch(/^grindvakt: /);
   }
