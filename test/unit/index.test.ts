@@ -82,10 +82,10 @@ describe("card numbers", () => {
     table.fill((visit) => {
       for (const packed of numbers.toReversed()) visit(packed, 7);
     });
-    numbers.forEach((packed, position) => {
-      expect(table.find(packed)).toBe(position);
-      expect(table.find(packed + 1)).toBe(numbers[position + 1] === packed + 1 ? position + 1 : -1);
-    });
+    expect(numbers.map((packed) => table.find(packed))).toEqual(numbers.map((_, position) => position));
+    expect(numbers.map((packed) => table.find(packed + 1))).toEqual(
+      numbers.map((packed, position) => (numbers[position + 1] === packed + 1 ? position + 1 : -1)),
+    );
   });
 });
 
