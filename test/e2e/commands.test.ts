@@ -6,6 +6,7 @@ import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { ask } from "./counter.ts";
 import {
   CARDS,
   type Configuration,
@@ -64,7 +65,9 @@ describe("every command", () => {
   ];
 
   test("has --help", async () => {
-    const ended = await Promise.all(commands.map((command) => grindvakt([...command, "--help"])));
+    const ended = await Promise.all(
+      commands.map((command) => (command.length === 0 ? grindvakt : ask)([...command, "--help"])),
+    );
     for (const [index, command] of commands.entries()) {
       expect(ended[index]).toMatchObject({ code: 0, stderr: "" });
       expect(ended[index]?.stdout).toMatch(new RegExp(`^Usage: ${["grindvakt", ...command].join(" ")} `));
@@ -82,7 +85,7 @@ describe("every command", () => {
     [["feed", "set", "feed", "BB-1", "blocked"], "it must be a card number like BB-1234-567890"],
     [["feed", "set", "feed", "BB-1234-567890", "asleep"], "asleep"],
   ])("says in one line how %j is used wrongly, and exits 2", async (args, words) => {
-    const { code, stdout, stderr } = await grindvakt(args);
+    const { code, stdout, stderr } = await (args[0] === "run" ? grindvakt : ask)(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^grindvakt: [^\n]+\n$/);
     expect(stderr).toContain(words);
@@ -125,7 +128,7 @@ describe("check and run", () => {
       [join(site.dir, "absent.yaml"), "there is no such file"],
       [site.dir, "cannot be read"],
     ] as const) {
-      const { code, stdout, stderr } = await grindvakt(["check", "-c", path]);
+      const { code, stdout, stderr } = await ask(["check", "-c", path]);
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
       expect(stderr).toMatch(/^[^\n]+:1:1: [^\n]+\n$/);
       expect(stderr).toContain(words);
@@ -178,7 +181,7 @@ describe("check and run", () => {
     await mkdir(at("data"));
     for (const file of [at("file"), at("data/journal")]) await writeFile(file, "no folder");
     const said = async (...args: string[]): Promise<string> => {
-      const { stderr } = await grindvakt(args);
+      const { stderr } = await (args[0] === "run" ? grindvakt : ask)(args);
       return stderr.replaceAll(site.dir, "DIR");
     };
     const shut = "grindvakt: DIR/data/journal: a file stands where a folder should be\n";

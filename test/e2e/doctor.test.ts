@@ -320,7 +320,7 @@ describe("doctor", () => {
       const plain = await grindvakt(["doctor", "-c", path]);
       expect({ ...plain, stderr: "" }).toEqual({ code: 2, stdout: "", stderr: "" });
       expect(plain.stderr).toContain(words);
-      const { code, stdout } = await grindvakt(["doctor", "-c", path, "--json"]);
+      const { code, stdout } = await ask(["doctor", "-c", path, "--json"]);
       expect(code).toBe(2);
       expect(JSON.parse(stdout)).toMatchObject({ ok: false, findings: expect.any(Array) });
       expect(stdout).toContain(words);

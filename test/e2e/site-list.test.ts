@@ -3,8 +3,9 @@ import { chown, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promis
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { ask } from "./counter.ts";
 import { P } from "./ear.ts";
-import { CARDS, type Configuration, grindvakt, makeSite, type Site, sharedFeed, until } from "./site.ts";
+import { CARDS, type Configuration, makeSite, type Site, sharedFeed, until } from "./site.ts";
 import { setStage } from "./stage.ts";
 
 const CARD = CARDS.granted;
@@ -263,7 +264,7 @@ describe("the site list", () => {
     await check(["block", CARD, "--until", "2020-02-29"], "2020-02-29 has passed already");
     await check(["block", CARD, "--why", "a\nb"], "the reason must be one line");
     const names = ["block", "unblock", "allow", "disallow", "list"];
-    const helps = await Promise.all(names.map((name) => grindvakt(["site", name, "--help"])));
+    const helps = await Promise.all(names.map((name) => ask(["site", name, "--help"])));
     expect(helps.map(({ stdout }) => stdout.split(" ")[3])).toEqual(names);
   });
 });
