@@ -118,7 +118,7 @@ export class House {
     });
     this.#scribe = new Scribe(boot, clock, (draft) => this.#journal.append(draft));
     this.#site = new SiteDesk(
-      { path: this.#paths.siteList, timeZone: settings.timeZone },
+      { path: this.#paths.siteList, siteTime: this.#siteTime },
       { clock, files, log },
     );
     const nameOf = (uid: string) => hashToken(settings.tokenKeys.own, uid);
@@ -129,7 +129,7 @@ export class House {
       changed,
     });
     this.#gateway = new Gateway(
-      { ...settings, admit: cards.admit, whenStale: cards.whenStale },
+      { ...settings, siteTime: this.#siteTime, admit: cards.admit, whenStale: cards.whenStale },
       { clock, log },
       {
         scribe: this.#scribe,

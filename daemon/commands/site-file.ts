@@ -8,13 +8,14 @@ import { pathsOf } from "../data-paths.ts";
 import { readLast } from "../journal/journal-reader.ts";
 import { RESUME_LINES, resume } from "../journal/resume.ts";
 import { SiteDesk } from "../site/site-desk.ts";
+import { createSiteTime } from "../site/site-time.ts";
 import { Exit } from "./exit.ts";
 
 /** Whoever changes it holds the gateway's lock. */
 export async function openSiteFile(configuration: Configuration, system: System): Promise<SiteDesk> {
   const { siteList, journal } = pathsOf(configuration.dataDir);
-  const { timeZone } = configuration.gateway;
-  const desk = new SiteDesk({ path: siteList, timeZone }, { ...system, log: createLog("error") });
+  const siteTime = createSiteTime(configuration.gateway.timeZone);
+  const desk = new SiteDesk({ path: siteList, siteTime }, { ...system, log: createLog("error") });
   const found = await desk.open(system.clock.trusted() ? 0 : await floorMsOf(journal, system));
   if (found === "lost")
     throw new Exit(

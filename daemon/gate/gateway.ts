@@ -22,7 +22,7 @@ import { type Scribe, timeOf } from "../journal/scribe.ts";
 import type { Presence, Step } from "../presence/presence.ts";
 import { parseOpeningHours } from "../site/opening-hours.ts";
 import type { SiteRules } from "../site/site-desk.ts";
-import { createSiteTime, type SiteTime } from "../site/site-time.ts";
+import type { SiteTime } from "../site/site-time.ts";
 import type { InputState, InputUse } from "./contacts.ts";
 import { type Decision, type DecisionRules, decide, type ListRules } from "./decide.ts";
 import { Intake } from "./intake.ts";
@@ -40,7 +40,7 @@ export interface AccessPointSettings extends TurnstileSettings {
 
 export interface GatewaySettings extends ListRules {
   workplaceId: string | null;
-  timeZone: string;
+  siteTime: SiteTime;
   accessPoints: readonly AccessPointSettings[];
 }
 
@@ -78,7 +78,6 @@ export class Gateway {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #rooms: GatewayRooms;
-  readonly #siteTime: SiteTime;
   readonly #scribe: Scribe;
   readonly #intake: Intake;
   readonly #accessPoints = new Map<string, AccessPointDesk>();
@@ -91,7 +90,6 @@ export class Gateway {
     this.#clock = world.clock;
     this.#log = world.log;
     this.#rooms = rooms;
-    this.#siteTime = createSiteTime(settings.timeZone);
     this.#scribe = rooms.scribe;
     for (const accessPoint of settings.accessPoints) this.#furnish(accessPoint);
     this.#intake = new Intake([...this.#accessPointOf.keys()], world.clock, {
@@ -219,8 +217,8 @@ export class Gateway {
       site: this.#rooms.site,
       whereabouts: (card: string) =>
         this.#rooms.presence.whereabouts(card, stamp, passback.resetMinutes * MINUTE_MS),
-      day: this.#siteTime.dayOf(this.#scribe.judgedMs(stamp)),
-      minuteOfWeek: stamp.trusted ? this.#siteTime.minuteOfWeekOf(stamp.wallMs) : null,
+      day: this.#settings.siteTime.dayOf(this.#scribe.judgedMs(stamp)),
+      minuteOfWeek: stamp.trusted ? this.#settings.siteTime.minuteOfWeekOf(stamp.wallMs) : null,
     };
   }
 

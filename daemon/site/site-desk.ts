@@ -19,7 +19,7 @@ import type { Settlement } from "../journal/journal.ts";
 import type { Line } from "../journal/record.ts";
 import { maskCards } from "../mask.ts";
 import { isOneLine, wordsOf } from "../words.ts";
-import { createSiteTime, type SiteTime } from "./site-time.ts";
+import type { SiteTime } from "./site-time.ts";
 import { readUntil } from "./site-until.ts";
 
 /** Lines handed to the journal at once: a fraction of what it holds for taps. */
@@ -82,10 +82,13 @@ export class SiteDesk implements SiteRules {
   #toJournal: SiteChange[] = [];
   #journaling: Promise<void> | null = null;
 
-  constructor(settings: { path: string; timeZone: string }, world: { clock: Clock; files: Files; log: Log }) {
+  constructor(
+    settings: { path: string; siteTime: SiteTime },
+    world: { clock: Clock; files: Files; log: Log },
+  ) {
     this.#clock = world.clock;
     this.#log = world.log;
-    this.#siteTime = createSiteTime(settings.timeZone);
+    this.#siteTime = settings.siteTime;
     this.#list = new SiteList(settings.path, world.files, world.log, () => this.judgedMs());
   }
 

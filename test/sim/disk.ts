@@ -352,8 +352,10 @@ export class SimDisk implements Disk {
 
   /** How many of `lengthBytes` more bytes the disk takes for `file`. */
   #fitting(file: FileNode, lengthBytes: number): number {
-    const roomBytes = file.blocksBytes - file.sizeBytes + this.#freeBytes();
-    return Math.min(lengthBytes, roomBytes);
+    const blockRoomBytes = file.blocksBytes - file.sizeBytes;
+    return lengthBytes <= blockRoomBytes
+      ? lengthBytes
+      : Math.min(lengthBytes, blockRoomBytes + this.#freeBytes());
   }
 
   #node(path: string): Node | undefined {

@@ -190,7 +190,7 @@ describe("the table of cases", () => {
     const { admit, whenStale, floorMs, direction, hours, passback } = one;
     const bench = new GatewayBench({
       clock: { wallMs: one.wallMs, trustedAfterMs: one.trusted ? 0 : Number.POSITIVE_INFINITY },
-      settings: { admit, whenStale, timeZone: TIME_ZONE },
+      settings: { admit, whenStale, siteTime: createSiteTime(TIME_ZONE) },
       accessPoints: [
         { id: "gate", direction, hours, passback: { mode: passback, resetMinutes: 60 } },
         { id: "other-in", direction: "entry" },

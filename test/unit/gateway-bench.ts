@@ -13,6 +13,7 @@ import type { Settlement } from "../../daemon/journal/journal.ts";
 import type { Draft } from "../../daemon/journal/record.ts";
 import { Scribe } from "../../daemon/journal/scribe.ts";
 import { Presence } from "../../daemon/presence/presence.ts";
+import { createSiteTime } from "../../daemon/site/site-time.ts";
 import type {
   Assurance,
   Credential,
@@ -69,7 +70,7 @@ export class GatewayBench {
     const accessPoints = (options.accessPoints ?? [{ id: "north-in" }]).map(accessPointOf);
     const settings: GatewaySettings = {
       workplaceId: "8112345678",
-      timeZone: "Europe/Stockholm",
+      siteTime: createSiteTime("Europe/Stockholm"),
       admit: "listed",
       whenStale: "grant-listed",
       ...options.settings,

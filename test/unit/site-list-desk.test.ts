@@ -36,7 +36,10 @@ async function deskOn(disk: SimDisk, options: SimClockOptions = {}, floorMs = 0)
   const log = new SimLog();
   const files = createFiles(disk, new SimRandom(1));
   await files.makeDirs("/data");
-  const desk = new SiteDesk({ path: FILE, timeZone: "Europe/Stockholm" }, { clock, files, log });
+  const desk = new SiteDesk(
+    { path: FILE, siteTime: createSiteTime("Europe/Stockholm") },
+    { clock, files, log },
+  );
   const found = await desk.open(floorMs);
   return { desk, clock, log, found };
 }
