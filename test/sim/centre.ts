@@ -7,7 +7,7 @@ import type { CardRow } from "../../sync/publish-csv.ts";
 import { initFeed, refreshFeed } from "../../sync/publish-feed.ts";
 import type { CentreWorld, Place } from "../../sync/publish-repository.ts";
 import { setCard } from "../../sync/publish-set.ts";
-import type { SimClock } from "./clock.ts";
+import { SimClock } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
 import type { SimFeed } from "./feed.ts";
 import { SimRandom } from "./random.ts";
@@ -22,8 +22,11 @@ const PLACE: Place = {
 /** With these a change is a delta, however short the list. */
 const DELTA_LIMITS = { wholeBytesMin: 0, deltaBytesMax: 1_000_000, deltaShareMax: 1_000 };
 
-/** What was published by the same steps before: signing it again would take most of a short life's time. */
+/** What was published by the same steps in the same hour: signing it again would take much of a short life's time. */
 export type Published = Map<string, { disk: SimDisk; revision: number }>;
+
+/** All that is published in an hour bears its beginning, so that steps have the same bytes whoever took them first. */
+const HOUR_MS = 3_600_000;
 
 /** What a list may say of a card; null: it is not on it. */
 export type Standing = Status | null;
@@ -87,14 +90,15 @@ export class SimCentre {
 
   /** `act` publishes and gives the revision that is the newest then. */
   async #step(name: string, act: (world: CentreWorld) => Promise<number>): Promise<void> {
-    this.#steps.push(name);
+    const hourMs = Math.floor(this.#clock.wallMs() / HOUR_MS) * HOUR_MS;
+    this.#steps.push(`${hourMs} ${name}`);
     const key = this.#steps.join("\n");
     const before = this.#published.get(key);
     if (before !== undefined) {
       this.#disk = before.disk.crash("keep");
       this.revision = before.revision;
     } else {
-      this.revision = await act(this.#world());
+      this.revision = await act(this.#world(hourMs));
       this.#published.set(key, { disk: this.#disk.crash("keep"), revision: this.revision });
     }
     const files = new Map<string, Uint8Array>();
@@ -105,11 +109,11 @@ export class SimCentre {
     this.#feed.publish(files);
   }
 
-  #world(): CentreWorld {
+  #world(wallMs: number): CentreWorld {
     const random = new SimRandom(`centre ${this.#steps.length}`);
     const files = createFiles(this.#disk, random);
     return {
-      clock: this.#clock,
+      clock: new SimClock({ wallMs }),
       random,
       files,
       keyFiles: files,
