@@ -1,8 +1,8 @@
 /** A real browser, for pages as people see them. */
 import { type Browser, chromium } from "playwright-core";
 
-/** Debian's; nothing of it speaks to anybody by itself. */
-const EXECUTABLE = "/usr/bin/chromium";
+/** Of Debian, without the windows that nobody here sees; nothing of it speaks to anybody by itself. */
+const EXECUTABLE = "/usr/bin/chromium-headless-shell";
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
