@@ -118,6 +118,7 @@ export class Outbox {
   }
 
   connected(session: BrokerSession): void {
+    if (this.#isStopped) return;
     this.#session = session;
     // A broker that refuses is not asked more often because it also hangs up.
     if (this.#refusal === null) this.#rest(0);

@@ -530,6 +530,20 @@ describe("the cursor's file", () => {
   });
 });
 
+test("a broker that comes after the stop is sent nothing, least of all without a pause", async () => {
+  const desk = new Desk();
+  await desk.open(3);
+  await desk.outbox.stop();
+  // Over and over it would never come to the third.
+  desk.answer = () => {
+    if (desk.published.length > 2) desk.answer = null;
+    return { kind: "lost", why: "stopped" };
+  };
+  desk.outbox.connected(SESSION);
+  await desk.clock.advance(2_000);
+  expect(desk.ids).toEqual([]);
+});
+
 describe("what is sent again", () => {
   /** Everything up to `headSeq` is with the broker. */
   async function caughtUp(headSeq: number): Promise<Desk> {
