@@ -7,8 +7,6 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 export const PROGRAM = fileURLToPath(new URL("../../dist/daemon/cli.js", import.meta.url));
-/** In whose place another one may be named that does the same: of an emulated processor (`test/arm/`). */
-export const { TEST_NODE: NODE = process.execPath } = process.env;
 
 const COUNTER = fileURLToPath(new URL("./counter.js", import.meta.url));
 
@@ -57,7 +55,7 @@ async function askNow(
 
 /** Ends with this process, or when it breaks. */
 function open(): ChildProcess {
-  const counter = spawn(NODE, [COUNTER, PROGRAM], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const counter = spawn(process.execPath, [COUNTER, PROGRAM], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   shared.counter = counter;
   counter.once("exit", () => {
     shared.counter = null;
