@@ -1,6 +1,6 @@
 /**
  * lowdb's adapter for the small files a person may read, made durable: each write replaces the file whole and then a
- * copy of it, each synced with its directory. A file that is damaged is read from the copy, with a word.
+ * copy of it, each synced with its directory. What is damaged or cannot be read is read from the copy, with a word.
  */
 import { crc32 } from "node:zlib";
 import type { Adapter } from "lowdb";
@@ -62,7 +62,7 @@ export class DurableAdapter<T> implements Adapter<T> {
     }
     this.#found = main.kind === "none" && copy.kind === "none" ? "nothing" : "lost";
     if (this.#found === "nothing") return null;
-    const too = main.kind === copy.kind ? "and so is its copy" : `and its copy ${IN_WORDS[copy.kind]}`;
+    const too = main.kind === copy.kind ? ALIKE[main.kind] : `and its copy ${IN_WORDS[copy.kind]}`;
     this.#log.error(`${path} ${IN_WORDS[main.kind]}, ${too}: starting without`, {
       ...whyOf(copy),
       ...whyOf(main),
@@ -95,7 +95,8 @@ export class DurableAdapter<T> implements Adapter<T> {
     try {
       bytes = await this.#files.read(path, this.#file.sizeBytesMax);
     } catch (error) {
-      return { kind: "unreadable", why: (error as Error).message };
+      const { code, message } = error as NodeJS.ErrnoException;
+      return { kind: code === "EFBIG" ? "damaged" : "unreadable", why: message };
     }
     if (bytes === null) return { kind: "none" };
     const value = this.#parse(bytes);
@@ -121,6 +122,11 @@ function* pieces(json: Iterable<string>): Generator<string> {
 }
 
 const IN_WORDS = { none: "is gone", damaged: "is damaged", unreadable: "cannot be read" } as const;
+const ALIKE = {
+  none: "and so is its copy",
+  damaged: "and so is its copy",
+  unreadable: "and neither can its copy",
+} as const;
 
 function whyOf(unusable: Unusable): { why?: string } {
   return unusable.kind === "none" ? {} : { why: unusable.why };

@@ -174,7 +174,7 @@ async function readHouse(house: string): Promise<Source[]> {
 }
 
 const STATIC = /^[ \t]*(import|export)\b(?:([^"'`;]*?)\bfrom)?[ \t\n]*"([^"\n]+)"[^;\n]*;?/gm;
-const DYNAMIC = /(typeof[ \t\n]+)?\bimport\([ \t\n]*"([^"\n]+)"/g;
+const DYNAMIC = /(typeof[ \t\n]+)?\b(?:import|createRequire\(import\.meta\.url\))\([ \t\n]*"([^"\n]+)"/g;
 const MUTABLE = /^(?:export[ \t]+)?(?:let|var)\b/gm;
 
 function parse(path: string, text: string): Source {
@@ -276,6 +276,11 @@ const PLANTED: [path: string, text: string, breach: RegExp | null][] = [
     "drivers/relay.ts",
     'const x = await import("../daemon/main.ts");\n',
     /relay\.ts:1: imports daemon\/main\.ts/,
+  ],
+  [
+    "drivers/board.ts",
+    'const x = createRequire(import.meta.url)("../sync/rows.ts");\n',
+    /board\.ts:1: imports sync\/rows\.ts/,
   ],
   [
     "drivers/disk.ts",

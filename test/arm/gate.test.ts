@@ -20,7 +20,7 @@ test("taps come from bytes to messages, in sequence, before and after kill -9, a
     Object.entries(CARDS).map(([reason, card]) => [card, reason, reason === "granted"]),
   );
   await ear.hear("passage", ({ data }) => data.event === "opened" && data.tap === taps[0]?.id);
-  expect(JSON.parse((await site.alone("journal", "verify", "--json")).stdout)).toMatchObject({ ok: true });
+  expect(JSON.parse((await site.command("journal", "verify", "--json")).stdout)).toMatchObject({ ok: true });
 
   expect(await first.end("SIGKILL")).toEqual({ code: null, signal: "SIGKILL" });
   const second = await (await site.run()).healthy();
@@ -28,7 +28,7 @@ test("taps come from bytes to messages, in sequence, before and after kill -9, a
   await ear.hearTaps("a tap after the crash", ({ length }) => length === 9);
   expect(await second.end("SIGTERM")).toEqual({ code: 0, signal: null });
 
-  const proven = JSON.parse((await site.alone("journal", "verify", "--json")).stdout);
+  const proven = JSON.parse((await site.command("journal", "verify", "--json")).stdout);
   expect(proven).toMatchObject({ ok: true, faults: [], ignoredBytes: 0 });
   const journal = await site.journal();
   expect((await ear.hearUpTo(journal.length)).map(({ data }) => [data.seq, data.chain])).toEqual(

@@ -223,7 +223,7 @@ describe("check and run", () => {
   test("take a good file; a second run on its dataDir is refused with a clear word", async () => {
     const site = await virtualSite();
     expect(await site.command("check")).toMatchObject({ code: 0, stderr: "" });
-    expect(JSON.parse((await site.command("check", "--json")).stdout)).toEqual({
+    expect(JSON.parse((await site.alone("check", "--json")).stdout)).toEqual({
       ok: true,
       gateway: "gate-07",
       readers: 1,
@@ -269,7 +269,7 @@ describe("lookup", () => {
       return answers;
     };
     const running = await ask();
-    const text = await site.command("lookup", CARDS.suspended);
+    const text = await site.alone("lookup", CARDS.suspended);
     await daemon.end();
     // When the feed was asked last moves on while the daemon runs.
     const bare = ({ list: { revision, cards }, ...answer }: Configuration) => ({
@@ -288,7 +288,7 @@ describe("lookup", () => {
     expect(text.stdout).toMatch(
       /BB-2611-000004: refused: suspended\n.*\n +since +revision 1 or before\n +svenska +\S.*\n +English +\S.*\n +list +revision 1,/,
     );
-    const wrong = await site.command("lookup", "BB-12");
+    const wrong = await site.alone("lookup", "BB-12");
     expect(wrong).toMatchObject({ code: 2, stdout: "" });
     expect(wrong.stderr).toMatch(/^grindvakt: [^\n]+BB-1234-567890[^\n]+\n$/);
   });
@@ -340,7 +340,7 @@ describe("journal", () => {
     const segment = join(dir, (await readdir(dir))[0]!);
     const text = await readFile(segment, "utf8");
     await writeFile(segment, text.replace(CARDS.blocked, CARDS.granted));
-    const forged = await site.command("journal", "verify", "--json");
+    const forged = await site.alone("journal", "verify", "--json");
     expect(forged.code).toBe(1);
     expect(forged.stderr).toMatch(/^grindvakt: [^\n]*the chain does not hold\n$/);
     const blockedSeq = all.find(({ data }) => data.card === CARDS.blocked)!.seq;

@@ -1,51 +1,70 @@
 /**
- * node counter.js PROGRAM: carries out the commands that `counter.ts` sends, one after the other. One is over when it has answered and has
- * left nothing that would keep a process of its own from ending. It is JavaScript, as no process of Node 20 can load anything else.
+ * node counter.js PROGRAM: carries out the commands that `counter.ts` sends, one after the other. One is over when it has answered and
+ * nothing is left, that Node tells of, which would keep a process of its own from ending. Node's own warnings come once and go elsewhere.
+ * It is JavaScript, as no process of Node 20 can load anything else.
  */
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import { pathToFileURL } from "node:url";
+
 const [, , program] = process.argv;
 const LOOK_MS = 2;
 /** A process of its own would long have been missed. */
-const PATIENCE_MS = 30_000;
+const COMMAND_MS_MAX = 60_000;
 
-const outputs = [process.stdout, process.stderr];
-const writes = outputs.map((output) => output.write);
+/** What the command that is carried out has said, on standard output and on standard error. */
+let said = [[], []];
+const listenTo = (output, index) => {
+  output.write = (piece, ...rest) => {
+    said[index].push(Buffer.from(piece, typeof rest[0] === "string" ? rest[0] : "utf8"));
+    const done = rest.at(-1);
+    if (typeof done === "function") process.nextTick(done);
+    return true;
+  };
+};
+listenTo(process.stdout, 0);
+listenTo(process.stderr, 1);
+const { writeSync } = fs;
+// The log writes past process.stderr.
+fs.writeSync = (fd, piece, ...rest) => {
+  if (fd !== 2) return writeSync(fd, piece, ...rest);
+  const bytes = Buffer.from(piece);
+  said[1].push(bytes);
+  return bytes.length;
+};
+syncBuiltinESMExports();
 
-/** What keeps this process from ending. */
+/** What keeps this process from ending. A file that has been closed is named for a while yet, as CloseReq. */
 function held() {
   const names = process.getActiveResourcesInfo().filter((name) => name !== "CloseReq");
   return names.sort().join();
 }
 
-async function nothingLeft(quiet, command) {
-  const deadlineMs = performance.now() + PATIENCE_MS;
-  while (held() !== quiet) {
-    if (performance.now() > deadlineMs) throw new Error(`${command} never ends: ${held()}, not ${quiet}`);
-    await new Promise((look) => setTimeout(look, LOOK_MS).unref());
-  }
+async function nothingLeft(quiet) {
+  while (held() !== quiet) await new Promise((look) => setTimeout(look, LOOK_MS).unref());
 }
 
 async function answer({ args, cwd, env, count }) {
   const quiet = held();
-  const said = ["", ""];
-  for (const [index, output] of outputs.entries())
-    output.write = (piece, ...rest) => {
-      said[index] += typeof piece === "string" ? piece : Buffer.from(piece).toString();
-      const done = rest.at(-1);
-      if (typeof done === "function") process.nextTick(done);
-      return true;
-    };
+  // Thrown from a timer it ends this process, and its words are seen.
+  const late = setTimeout(() => {
+    fs.writeSync = writeSync;
+    throw new Error(`grindvakt ${args.join(" ")} never ends: ${held()}, not ${quiet}`);
+  }, COMMAND_MS_MAX).unref();
+  said = [[], []];
   process.chdir(cwd);
   process.env = env;
   process.argv = [process.execPath, program, ...args];
   process.exitCode = undefined;
   // By another name the program is begun anew; what it loads is loaded once.
-  await import(`${program}?${count}`);
+  await import(`${pathToFileURL(program)}?${count}`);
+  await nothingLeft(quiet);
+  clearTimeout(late);
+  const [stdout, stderr] = said.map((pieces) => Buffer.concat(pieces).toString());
   const code = process.exitCode;
-  await nothingLeft(quiet, args.join(" "));
-  for (const [index, output] of outputs.entries()) output.write = writes[index];
-  process.stdout.removeAllListeners("error");
   process.exitCode = undefined;
-  process.send({ code, stdout: said[0], stderr: said[1] });
+  process.stdout.removeAllListeners("error");
+  process.send({ code, stdout, stderr });
 }
 
 process.on("message", answer);

@@ -55,7 +55,9 @@ async function askNow(
 
 /** Ends with this process, or when it breaks. */
 function open(): ChildProcess {
-  const counter = spawn(process.execPath, [COUNTER, PROGRAM], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const counter = spawn(process.execPath, [COUNTER, PROGRAM], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
   shared.counter = counter;
   counter.once("exit", () => {
     shared.counter = null;

@@ -107,14 +107,10 @@ describe("journal export and ledger", () => {
       ["presence", "list"],
       ["presence", "enter", CILLA, "--why", "x"],
       ["run"],
-    ])
-      expect(await (command[0] === "run" ? site.alone : site.command)(...command), command.join(" ")).toEqual(
-        {
-          code: 1,
-          stdout: "",
-          stderr: words,
-        },
-      );
+    ]) {
+      const ended = await (command[0] === "run" ? site.alone : site.command)(...command);
+      expect(ended, command.join(" ")).toEqual({ code: 1, stdout: "", stderr: words });
+    }
   });
 
   test("a journal that is not whole is told of, and ends with 1, after all that can be read", async () => {

@@ -205,7 +205,7 @@ describe("the site list", () => {
       ["site", "list"],
       ["site", "block", CARD],
     ]) {
-      const refused = await site.alone(...args);
+      const refused = await site.command(...args);
       expect([refused.code, refused.stdout]).toEqual([1, ""]);
       expect(refused.stderr).toContain("the gateway restores it from its journal when it starts");
     }

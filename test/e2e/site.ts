@@ -241,7 +241,7 @@ export async function makeSite(
       daemons.push(daemon);
       return daemon.ready();
     },
-    command: (...args) => ask(words(args), { cwd: dir }),
+    command: (...args) => (NODE === process.execPath ? ask : grindvakt)(words(args), { cwd: dir }),
     alone: (...args) => grindvakt(words(args), { cwd: dir }),
     journal: () => readJournal(join(dir, "data", "journal")),
     async dispose() {

@@ -1,7 +1,7 @@
-/** A real browser, for pages as people see them. */
+/** Chromium as people have it, without the windows that nobody here sees. */
 import { type Browser, chromium } from "playwright-core";
 
-/** Of Debian, without the windows that nobody here sees; nothing of it speaks to anybody by itself. */
+/** Debian's; nothing of it speaks to anybody by itself. */
 const EXECUTABLE = "/usr/bin/chromium-headless-shell";
 const FLAGS = [
   "--no-sandbox",

@@ -68,7 +68,17 @@ describe("the store", () => {
     disk.faultOf = () => "EIO";
     const { store, log } = storeOn(disk);
     expect(await store.read()).toBeNull();
-    expect(log.messages("error")).toEqual([`${MAIN} cannot be read, and so is its copy: starting without`]);
+    expect(log.messages("error")).toEqual([
+      `${MAIN} cannot be read, and neither can its copy: starting without`,
+    ]);
+  });
+
+  it("calls a file damaged that is larger than any of ours", async () => {
+    const disk = await diskWith(OLD);
+    disk.put(MAIN, " ".repeat(100_000));
+    const { store, log } = storeOn(disk);
+    expect(await store.read()).toEqual(OLD);
+    expect(log.messages("error")).toEqual([`${MAIN} is damaged, its copy is used`]);
   });
 
   it("does not read what is none of ours", async () => {
