@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { type Mosquitto, startSubscriber } from "../peers/mosquitto.ts";
 import type { Pty } from "../peers/pty.ts";
 import { P } from "./ear.ts";
-import { CARDS, relayCommands, relayTold, sharedFeed, until } from "./site.ts";
+import { CARDS, type Configuration, relayCommands, relayTold, sharedFeed, until } from "./site.ts";
 import { pluggedPty, setStage } from "./stage.ts";
 
 const feedDir = await sharedFeed();
@@ -31,7 +31,10 @@ describe("the gate", () => {
 
     const running = JSON.parse((await site.command("journal", "verify", "--json")).stdout);
     expect(running).toMatchObject({ ok: true, faults: [] });
-    expect(await retained(broker, `${P}/state`)).toMatchObject({ state: "online", unsent: 0 });
+    await until("the state that all is sent", async () => {
+      const { state, unsent } = await retained(broker, `${P}/state`);
+      return state === "online" && unsent === 0 ? true : null;
+    });
 
     const before = relayCommands(board);
     expect(moves(before)).toHaveLength(3);
@@ -187,7 +190,7 @@ function moves(commands: readonly string[]): string[] {
 }
 
 /** What a newcomer is told of a topic. */
-async function retained(broker: Mosquitto, topic: string): Promise<unknown> {
+async function retained(broker: Mosquitto, topic: string): Promise<Configuration> {
   const newcomer = await startSubscriber(broker.url, topic);
   try {
     return JSON.parse((await until(`a retained ${topic}`, () => newcomer.heard[0] ?? null)).payload);
