@@ -103,8 +103,9 @@ function eventOf(body: Fields, from: { gateway: string; site: string; topicKind:
   const data = fieldsOf(body.data);
   const clock = fieldsOf(data?.clock);
   if (data === null || clock === null) return "it has no data, or no clock in it";
-  const { seq, chain } = data;
-  const isOnDisk = Number.isSafeInteger(seq) && Number(seq) > 0 && SHA256.test(String(chain));
+  const { seq } = data;
+  const chain = wordOf(data.chain);
+  const isOnDisk = Number.isSafeInteger(seq) && Number(seq) > 0 && chain !== null && SHA256.test(chain);
   if (!isOnDisk && (seq !== null || data.durable !== false)) return "it has no sequence, or no hash";
   const at = data.manual === true ? data.when : time;
   if (!isInstant(time) || !isInstant(at)) return "it says no time";
@@ -123,7 +124,7 @@ function eventOf(body: Fields, from: { gateway: string; site: string; topicKind:
     id,
     ...from,
     seq: isOnDisk ? Number(seq) : null,
-    chain: isOnDisk ? String(chain) : null,
+    chain: isOnDisk ? chain : null,
     at,
     trusted,
     boot,

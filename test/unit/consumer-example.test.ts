@@ -49,6 +49,7 @@ test("no field of a tap may be another than it is, and none keeps a NUL from the
       });
       return true;
     }),
+    { examples: [["data.chain", { toString: "" }]] },
   );
   expect(readMessage("grindvakt", topic, bytes(payload))).toMatchObject({
     kind: "event",
