@@ -11,6 +11,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { until } from "../e2e/site.ts";
 import { makeAuthority } from "./certificates.ts";
 import { freePort } from "./mosquitto.ts";
 
@@ -157,11 +158,9 @@ export class RabbitNode {
   async start(): Promise<void> {
     const child = start(this.#ground, "rabbitmq-server", [], this.#environment);
     this.#child = child;
-    const until = performance.now() + START_MS_MAX;
-    while (child.exitCode === null && performance.now() < until) {
-      if (await answers(this.#port)) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    const look = async () => (child.exitCode !== null ? "ended" : (await answers(this.#port)) ? "up" : null);
+    const found = await until(`${this.name} is up`, look, START_MS_MAX).catch(() => "late");
+    if (found === "up") return;
     const log = await readFile(this.#environment.RABBITMQ_LOGS ?? "", "utf8").catch(() => "it wrote no log");
     throw new Error(`${this.name} did not start: ${log.slice(-4_000)}`);
   }
