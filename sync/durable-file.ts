@@ -62,7 +62,8 @@ export class DurableAdapter<T> implements Adapter<T> {
     }
     this.#found = main.kind === "none" && copy.kind === "none" ? "nothing" : "lost";
     if (this.#found === "nothing") return null;
-    const too = main.kind === copy.kind ? ALIKE[main.kind] : `and its copy ${IN_WORDS[copy.kind]}`;
+    const alike = main.kind === "unreadable" ? "and neither can its copy" : "and so is its copy";
+    const too = main.kind === copy.kind ? alike : `and its copy ${IN_WORDS[copy.kind]}`;
     this.#log.error(`${path} ${IN_WORDS[main.kind]}, ${too}: starting without`, {
       ...whyOf(copy),
       ...whyOf(main),
@@ -122,11 +123,6 @@ function* pieces(json: Iterable<string>): Generator<string> {
 }
 
 const IN_WORDS = { none: "is gone", damaged: "is damaged", unreadable: "cannot be read" } as const;
-const ALIKE = {
-  none: "and so is its copy",
-  damaged: "and so is its copy",
-  unreadable: "and neither can its copy",
-} as const;
 
 function whyOf(unusable: Unusable): { why?: string } {
   return unusable.kind === "none" ? {} : { why: unusable.why };
