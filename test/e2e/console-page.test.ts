@@ -294,7 +294,7 @@ test("the roll call on paper says whose, when, how many and each card with its g
   const text = execFileSync("pdftotext", ["-layout", "-", "-"], { input: pdf, encoding: "utf8" });
   const sheets = text.split("\f").slice(0, -1);
   for (const sheet of sheets)
-    expect(sheet).toMatch(/^Upprop \(\d+\) · demo · .+\n *Här +Kortnummer +Inne sedan +Grind$/m);
+    expect(sheet).toMatch(/^Upprop \(\d+\) · demo · .+\s+Här +Kortnummer +Inne sedan +Grind$/m);
   // No name of a gate takes a second line, and no row is cut by a sheet's end.
   for (const card of cards)
     expect(text).toMatch(new RegExp(`^ *\\d+ +${card} +\\d\\d:\\d\\d +north-in$`, "m"));

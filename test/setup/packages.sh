@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH="$PATH:/usr/sbin:/sbin"
 declare -A package_of=([mosquitto]=mosquitto [nginx]=nginx-light [socat]=socat [nc]=netcat-openbsd [openssl]=openssl [pcscd]=pcscd [faketime]=faketime [python3]=python3 [make]=make [g++]=g++ [chromium-headless-shell]=chromium-headless-shell
-  [systemd-analyze]=systemd [mosquitto_sub]=mosquitto-clients [curl]=curl [uuidgen]=uuid-runtime [pdftotext]=poppler-utils)
+  [systemd-analyze]=systemd [mosquitto_sub]=mosquitto-clients [curl]=curl [uuidgen]=uuid-runtime [pdftotext]=poppler-utils [gpioset]=gpiod)
 declare -A package_with=([/usr/include/PCSC/winscard.h]=libpcsclite-dev [/usr/lib/pcsc/drivers/serial/libifdvpcd.so]=vsmartcard-vpcd [/usr/bin/time]=time)
 # What node-hid is linked against.
 declare -A package_of_library=([libusb-1.0.so.0]=libusb-1.0-0 [libudev.so.1]=libudev1)
