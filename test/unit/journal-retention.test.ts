@@ -1,0 +1,96 @@
+/** How long lines are kept, and by which clock. */
+import { describe, expect, test } from "vitest";
+import { JournalSite } from "../sim/journal-site.ts";
+import { end, lines } from "./journal-bench.ts";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+describe("retention", () => {
+  /** Ten segments of a day each; the clock is trusted on those days only that `isTrusted` says. */
+  async function tenDays(keepDays: number, isTrusted: (day: number) => boolean): Promise<JournalSite> {
+    const site = new JournalSite({ seed: 1, keepMs: keepDays * DAY_MS });
+    await site.boot();
+    for (let day = 0; day < 10; day++) {
+      Object.assign(site.machine!.clock, { trusted: () => isTrusted(day) });
+      site.append(2);
+      await site.world.advance(100);
+      site.acknowledge();
+      site.machine!.clock.jumpWall(DAY_MS - HOUR_MS);
+      await site.world.advance(HOUR_MS);
+    }
+    return site;
+  }
+
+  test("drops whole days that are older than is kept, and only what was acknowledged", async () => {
+    const site = await tenDays(4, () => true);
+    const first = (await lines(site))[0];
+    expect(first?.seq).toBe(11);
+    await end(site);
+    const unsent = new JournalSite({ seed: 1, keepMs: DAY_MS });
+    await unsent.boot();
+    for (let day = 0; day < 5; day++) {
+      unsent.append(1);
+      await unsent.world.advance(100);
+      unsent.machine!.clock.jumpWall(DAY_MS);
+    }
+    expect((await lines(unsent)).length).toBe(5);
+    await end(unsent);
+  });
+
+  test("believes only times that were trusted: a line of 1970 costs nobody anything", async () => {
+    const site = new JournalSite({ seed: 1, keepMs: 4 * DAY_MS });
+    await site.boot();
+    site.append(2);
+    await site.world.advance(100);
+    site.acknowledge();
+    const nowMs = site.machine!.clock.wallMs();
+    Object.assign(site.machine!.clock, { trusted: () => false });
+    site.machine!.clock.jumpWall(-nowMs);
+    site.append(2);
+    await site.world.advance(100);
+    site.acknowledge();
+    site.machine!.clock.jumpWall(nowMs + DAY_MS);
+    Object.assign(site.machine!.clock, { trusted: () => true });
+    site.append(2);
+    await site.world.advance(100);
+    expect((await lines(site)).length).toBe(6);
+    await end(site);
+  });
+
+  test("takes a day of it an hour at most, however far into the future a trusted clock jumps, and nothing unsent", async () => {
+    const site = await tenDays(740, () => true);
+    site.machine!.clock.jumpWall(20 * 365 * DAY_MS);
+    const left: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      site.append(1);
+      await site.world.advance(HOUR_MS / 2);
+      left.push((await lines(site))[0]?.seq ?? 0);
+    }
+    // Two lines a day: a day at once, then one every second half hour.
+    expect(left).toEqual([3, 3, 5, 5, 7, 7, 9, 9]);
+    // Set right again, nothing more goes.
+    site.machine!.clock.jumpWall(-20 * 365 * DAY_MS);
+    site.append(1);
+    await site.world.advance(5 * HOUR_MS);
+    site.append(1);
+    await site.world.advance(1_000);
+    expect((await lines(site))[0]?.seq).toBe(9);
+    const unsent = new JournalSite({ seed: 1, keepMs: DAY_MS });
+    await unsent.boot();
+    for (let day = 0; day < 3; day++) {
+      unsent.append(2);
+      await unsent.world.advance(HOUR_MS);
+      unsent.machine!.clock.jumpWall(20 * 365 * DAY_MS);
+    }
+    expect((await lines(unsent)).length).toBe(6);
+    await end(site);
+    await end(unsent);
+  });
+
+  test("says nothing of age while the clock is not trusted", async () => {
+    const site = await tenDays(1, () => false);
+    expect((await lines(site)).length).toBe(20);
+    await end(site);
+  });
+});
