@@ -88,6 +88,24 @@ describe("retention", () => {
     await end(unsent);
   });
 
+  test("is warned of from four fifths of what the journal may hold, and before a line goes", async () => {
+    const maxBytes = 200_000;
+    const site = new JournalSite({ seed: 1, maxBytes });
+    await site.boot();
+    const fills: number[] = [];
+    for (let fill = site.journal!.fill; fill.bytes >= (fills.at(-1) ?? 0); fill = site.journal!.fill) {
+      fills.push(fill.bytes);
+      expect([fill.bytes, fill.warning]).toEqual([fill.bytes, fill.bytes >= 160_000]);
+      site.append(1);
+      await site.world.advance(100);
+      site.acknowledge();
+    }
+    // In small steps past the bound, and on to the end before a line went.
+    expect(fills.filter((bytes) => bytes > 158_000 && bytes < 162_000).length).toBeGreaterThan(4);
+    expect(fills.at(-1)).toBeGreaterThan(maxBytes * 0.95);
+    await end(site);
+  });
+
   test("says nothing of age while the clock is not trusted", async () => {
     const site = await tenDays(1, () => false);
     expect((await lines(site)).length).toBe(20);
