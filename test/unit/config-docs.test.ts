@@ -3,20 +3,15 @@ import { readFileSync } from "node:fs";
 import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import type { Drivers } from "../../config/device-checks.ts";
 import { type Described, describe as describeAllowed, formatFault } from "../../config/faults.ts";
 import { parseConfiguration } from "../../config/load.ts";
 import { CONFIGURATION, publishedSchema } from "../../config/schema.ts";
+import { DRIVERS } from "./config-site.ts";
 
 const PAGE = readFileSync("docs/configuration.md", "utf8");
 const EXAMPLE = /```yaml\n(.*?)```/s.exec(PAGE)![1]!;
 /** `formatter.lineWidth` of biome.json. */
 const LINE_WIDTH = 110;
-const DRIVERS: Drivers = {
-  readers: ["serial", "virtual"],
-  relays: ["serial-relay", "virtual"],
-  inputs: ["virtual"],
-};
 
 interface Schema extends Described {
   description?: string;

@@ -7,16 +7,11 @@ import { resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import type { Drivers } from "../../config/device-checks.ts";
 import { formatFault } from "../../config/faults.ts";
 import { type LoadResult, parseConfiguration } from "../../config/load.ts";
 import { anyCharacter } from "./any-character.ts";
+import { DRIVERS } from "./config-site.ts";
 
-const DRIVERS: Drivers = {
-  readers: ["serial", "virtual"],
-  relays: ["serial-relay", "virtual"],
-  inputs: ["virtual"],
-};
 const built: { parseConfiguration: typeof parseConfiguration } = await import(resolve("dist/config/load.js"));
 const PAGE = readFileSync("docs/configuration.md", "utf8");
 const FIXTURES = [
