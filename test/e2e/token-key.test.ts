@@ -208,10 +208,13 @@ describe("without a key outside dataDir", () => {
     await change(site, ({ cards }) => {
       cards.tokenKey = { file: "./token.key" };
     });
-    for (const word of ["card list in force", "grindvakt runs", "needed no more"]) {
-      const daemon = await site.run().catch(() => null);
-      await daemon?.said(word).catch(() => undefined);
-      await daemon?.end("SIGKILL");
+    const isMoved = async () => !(await readdir(join(site.dir, "data"))).includes("token.key");
+    for (const moment of ["at once", "a moment later", "when it is done"]) {
+      const daemon = await site.run();
+      if (moment === "a moment later") await daemon.said("card list in force");
+      if (moment === "when it is done")
+        await until("the key inside is gone", async () => (await isMoved()) || null);
+      await daemon.end("SIGKILL");
     }
     const daemon = await withList(site);
     expect(await tapped(site, daemon)).toMatchObject({ granted: true, card: CARDS.granted });
