@@ -45,6 +45,12 @@ export interface SiteFacts {
   allowsOnly: boolean;
 }
 
+/** What the site itself says of cards: the newest of `count`. */
+export interface SiteListShown {
+  changes: Omit<SiteChange, "untilMs">[];
+  count: number;
+}
+
 export interface SiteRooms extends IdentifyRooms {
   facts: SiteFacts;
   status(): Status;
@@ -78,7 +84,8 @@ export function siteRoutes(rooms: SiteRooms, inTurn: InTurn): Hono<Visitor> {
   app.get("/site-blocks", (c) => {
     askForPerson(c);
     const all = rooms.siteList().sort((a, b) => (a.at < b.at ? 1 : -1));
-    return answer(c, { changes: all.slice(0, CHANGES_MAX).map(shownOf), count: all.length });
+    const shown: SiteListShown = { changes: all.slice(0, CHANGES_MAX).map(shownOf), count: all.length };
+    return answer(c, shown);
   });
   app.post("/site-blocks", ...TAKE_JSON, async (c) => {
     askForPerson(c);

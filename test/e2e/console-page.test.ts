@@ -313,6 +313,51 @@ test("who signs in sees each card that was shown once, with its whole number", a
   expect(await row.count()).toBe(count);
 });
 
+test("a gate that does not answer is said in words, and a list that is not there is not shown as nobody", async () => {
+  const page = await visit("#/site", {}, /Failed to load resource/);
+  await page.route("**/api/site-blocks", (route) => route.abort());
+  await signIn(page);
+  expect(await page.innerText("main")).not.toMatch(/\(\d+\)/);
+  await page.fill("#block-card", cardOf("granted"));
+  await page.click("button[value=block]");
+  await page.locator(".notice", { hasText: "Grinden svarade inte. Se efter om det blev gjort" }).waitFor();
+  expect(await page.inputValue("#block-card")).toBe(cardOf("granted"));
+  // A proxy with a page of its own.
+  await page.unroute("**/api/site-blocks");
+  await page.route("**/api/site-blocks", (route) =>
+    route.fulfill({ status: 502, body: "<h1>Bad Gateway</h1>" }),
+  );
+  await page.click("[data-do=language]");
+  await page.click("button[value=block]");
+  await page.locator(".notice", { hasText: "The gate did not answer. See whether it was done" }).waitFor();
+  await page.unroute("**/api/site-blocks");
+  await page.goto(`${demo.consoleUrl}/#/`);
+  await page.goto(`${demo.consoleUrl}/#/site`);
+  await page.locator("h2", { hasText: /^Blocked here \(\d+\)$/ }).waitFor();
+});
+
+test("of a site list longer than a page the newest are shown, and all of it is counted", async () => {
+  const page = await visit("#/site");
+  const change = {
+    event: "site-blocked",
+    why: null,
+    until: null,
+    who: { by: "console", name: "Alva Ek" },
+    at: "2026-11-22T07:00:00Z",
+  };
+  const changes = ["BB-2611-000001", "BB-2611-000002"].map((card) => ({ ...change, card }));
+  await page.route("**/api/site-blocks", (route) => route.fulfill({ json: { changes, count: 700 } }));
+  await signIn(page);
+  await page.locator(".why", { hasText: "De 2 senaste av 700." }).waitFor();
+  expect(await page.locator(".rows li").count()).toBe(2);
+  expect(await page.innerText("main")).not.toContain("(2)");
+});
+
+test("an address that nobody encoded is answered, not a blank page", async () => {
+  const page = await visit("#/card/100%");
+  await page.locator(".verdict", { hasText: "inget giltigt nummer" }).waitFor();
+});
+
 test("identify is answered above all else, and what was typed stays", async () => {
   const page = await visit("#/identify/north-in-1");
   await signIn(page);

@@ -11,6 +11,7 @@ import {
   onChange,
   readPresence,
   readSession,
+  readSiteList,
   signIn,
   signOut,
   state,
@@ -20,7 +21,7 @@ import { hunt, identifyView, startHunt, stopHunt } from "./view-identify.js";
 import { nowView, verdictOf } from "./view-now.js";
 import { presenceView, roll } from "./view-presence.js";
 import { readersView } from "./view-readers.js";
-import { readSiteList, siteView } from "./view-site.js";
+import { siteView } from "./view-site.js";
 import { saidTo, words } from "./words.js";
 
 const NAV = ["now", "cards", "readers", "site", "presence"];
@@ -46,8 +47,17 @@ let spokenVerdict = null;
 
 /** `#/card/BB-…` is `["card", "BB-…"]`. */
 function place() {
-  const [view = "now", what = ""] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const [view = "now", what = ""] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
   return [view === "" ? "now" : view, what];
+}
+
+/** What somebody typed into the address need not be encoded. @param {string} part */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function arrive() {
@@ -55,7 +65,7 @@ function arrive() {
   notice = null;
   if (view !== "identify") stopHunt();
   if (view === "card" && told.asked !== what) void tell(what).finally(changed);
-  if (view === "site") void readSiteList().finally(changed);
+  if (view === "site") void readSiteList();
   if (view === "presence") void readPresence();
   else forgetPresence();
   render();
@@ -227,7 +237,7 @@ const DOINGS = {
     changed();
   },
   "sign-in": () => openDialog({ kind: "sign-in", fault: null }),
-  "sign-out": () => signOut().then(arriveAnew),
+  "sign-out": () => did(() => signOut().then(arriveAnew)),
   open: ({ gate }) => openDialog({ kind: "open", gate, fault: null }),
   left: ({ card }) => openDialog({ kind: "left", card, fault: null }),
   close: closeDialog,
@@ -244,7 +254,7 @@ const DOINGS = {
   back: () => history.back(),
   refresh: () =>
     did(async () => words().refreshed((await ask("/api/refresh", "POST", {})).list.revision ?? "–")),
-  "search-more": () => searchOn(search.next).finally(changed),
+  "search-more": () => did(() => searchOn(search.next)),
   "search-clear": () => {
     search.taps = null;
     search.next = null;

@@ -1,4 +1,4 @@
-/** What the gateway refuses, in Swedish, by the code of its answer. In English the answer's own words say it. */
+/** What the gateway refuses, in Swedish, by the code of its answer. In English the answer's own words say it. And its silence. */
 
 /** @type {Record<import("../refusals.ts").Refusal, string>} */
 export const SWEDISH = {
@@ -35,4 +35,15 @@ export const SWEDISH = {
 /** @param {{ error: string, code?: string }} answer @param {string} language */
 export function wordsOfRefusal({ error, code = "" }, language) {
   return (language === "sv" ? SWEDISH[code] : undefined) ?? error;
+}
+
+/** @type {Record<string, string>} Whether it was done before the contact was lost nobody here knows. */
+const NO_ANSWER = {
+  sv: "Grinden svarade inte. Se efter om det blev gjort innan du försöker igen.",
+  en: "The gate did not answer. See whether it was done before you try again.",
+};
+
+/** @param {string} language */
+export function wordsOfNoAnswer(language) {
+  return NO_ANSWER[language] ?? NO_ANSWER.en;
 }

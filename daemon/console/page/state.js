@@ -1,5 +1,5 @@
 /** What the page knows: asked of the gateway, and told by it as it happens. */
-import { wordsOfRefusal } from "./refusals.js";
+import { wordsOfNoAnswer, wordsOfRefusal } from "./refusals.js";
 
 const RECENT_TAPS = 40;
 /** The gateway says something every 10 seconds; a telephone that slept has a dead connection and does not know. */
@@ -26,6 +26,8 @@ export const state = {
   history: NOT_YET,
   /** @type {import("../../presence/presence-desk.ts").RollCall} */
   presence: NOT_YET,
+  /** @type {import("../routes-site.ts").SiteListShown} */
+  siteList: NOT_YET,
   /** @type {number | null} Since when nothing was heard of the gateway; null: it is there. */
   lostAtMs: null,
   heardAtMs: 0,
@@ -51,10 +53,12 @@ export async function ask(path, method = "GET", body) {
       ...(body === undefined ? {} : { "Content-Type": "application/json" }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
+  }).catch(() => null);
   // The session has ended: the gateway shows where to sign in.
-  if (response.status === 401) location.reload();
-  const answer = await response.json();
+  if (response?.status === 401) location.reload();
+  // What stands between may answer, too, in its own words.
+  const answer = await response?.json().catch(() => undefined);
+  if (response === null || answer === undefined) throw new Error(wordsOfNoAnswer(state.language));
   if (!response.ok)
     throw Object.assign(new Error(wordsOfRefusal(answer, state.language)), { status: response.status });
   return answer;
@@ -119,7 +123,13 @@ setInterval(() => void readHistory(), HISTORY_MS);
 
 /** What was missed while there was no connection. */
 async function catchUp() {
-  await Promise.allSettled([readTaps(), readHistory(), readSession(), readFacts()]);
+  await Promise.allSettled([
+    readTaps(),
+    readHistory(),
+    readSession(),
+    readFacts(),
+    siteReads > 0 ? readSiteList() : null,
+  ]);
 }
 
 async function readTaps() {
@@ -173,6 +183,18 @@ function readPresenceSoon() {
 export function forgetPresence() {
   isPresenceShown = false;
   state.presence = NOT_YET;
+}
+
+let siteReads = 0;
+
+/** For people who have signed in only. Where it cannot be read what was read before stays. */
+export async function readSiteList() {
+  siteReads += 1;
+  const read = siteReads;
+  const list = state.session.signedIn ? await ask("/api/site-blocks").catch(() => state.siteList) : NOT_YET;
+  // An answer that was overtaken is no news.
+  if (read === siteReads) state.siteList = list;
+  changed();
 }
 
 export async function readSession() {

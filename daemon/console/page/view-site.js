@@ -1,19 +1,8 @@
 /** What the site itself says of cards, and what there is to know of this gate. */
 import { h } from "./dom.js";
 import { cardField, facts, field, noticeOf, signInFirst, since } from "./parts.js";
-import { ask, state } from "./state.js";
+import { NOT_YET, state } from "./state.js";
 import { ago, number, timeOf, words } from "./words.js";
-
-/** The site's own list, once it was asked for. */
-export const siteList = { changes: null, reads: 0 };
-
-export async function readSiteList() {
-  siteList.reads += 1;
-  const read = siteList.reads;
-  const changes = state.session.signedIn ? (await ask("/api/site-blocks")).changes : null;
-  // An answer that was overtaken is no news.
-  if (read === siteList.reads) siteList.changes = changes;
-}
 
 export function siteView(notice) {
   const w = words();
@@ -21,7 +10,7 @@ export function siteView(notice) {
     h("h1", {}, w.siteTitle),
     h("p", { class: "lead" }, w.siteHint),
     noticeOf(notice),
-    state.session.signedIn ? [blockForm(), listsOf(siteList.changes ?? [])] : signInFirst(w.siteAsk),
+    state.session.signedIn ? [blockForm(), lists()] : signInFirst(w.siteAsk),
     h("h2", {}, w.aboutGate),
     h(
       "section",
@@ -50,21 +39,28 @@ function blockForm() {
   );
 }
 
-function listsOf(changes) {
+function lists() {
   const w = words();
-  const under = (event) => changes.filter((change) => change.event === event);
+  const { siteList, status, facts: site } = state;
+  // Not yet known is not nobody.
+  if (siteList === NOT_YET) return h("p", { class: "lead" }, "…");
+  const { changes, count } = siteList;
+  const of = (event) => changes.filter((change) => change.event === event);
+  const [blocked, allowed] = [of("site-blocked"), of("site-allowed")];
+  const isWhole = changes.length === count;
   return [
-    listOf(w.blocked, under("site-blocked"), "unblock", w.unblock),
-    under("site-allowed").length > 0 || state.facts?.allowsOnly
-      ? listOf(w.allowed, under("site-allowed"), "disallow", w.disallow)
+    isWhole ? null : h("p", { class: "why" }, w.newestOf(number(changes.length), number(count))),
+    listOf(w.blocked, isWhole ? blocked.length : status.siteList.blocked, blocked, "unblock", w.unblock),
+    allowed.length > 0 || site?.allowsOnly
+      ? listOf(w.allowed, isWhole ? allowed.length : status.siteList.allowed, allowed, "disallow", w.disallow)
       : null,
   ];
 }
 
-function listOf(title, changes, what, button) {
+function listOf(title, count, changes, what, button) {
   const w = words();
   return [
-    h("h2", {}, `${title} (${changes.length})`),
+    h("h2", {}, `${title} (${number(count)})`),
     h(
       "div",
       { class: "panel flush" },
