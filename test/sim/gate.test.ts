@@ -3,6 +3,7 @@ import type { CloudEvent } from "../../daemon/journal/record.ts";
 import { SimGate } from "./gate.ts";
 import { live } from "./life.ts";
 import { PLANTS } from "./plants.ts";
+import { JOURNAL } from "./site.ts";
 import { Violation } from "./violation.ts";
 
 interface EventClock {
@@ -76,4 +77,29 @@ describe("a gate whose clock starts in 1970", () => {
       uptimeMs: 0,
     });
   });
+});
+
+test("a torn tail of the journal is cut off at the start, and the log and the centre hear of it", async () => {
+  const gate = new SimGate(1);
+  const { world } = gate;
+  await gate.start();
+  await world.advance(5_000);
+  world.powerCut("lose");
+  const segment = world.disk.paths().findLast((path) => path.startsWith(`${JOURNAL}/`))!;
+  const torn = '{"seq":4711,"prev":';
+  world.disk.put(segment, Buffer.concat([world.disk.seen(segment)!, Buffer.from(torn)]));
+  gate.boot();
+  await world.advance(5_000);
+  expect(Buffer.from(world.disk.seen(segment)!).toString()).not.toContain(torn);
+  expect(world.machine?.log.messages("warn")).toContain("cut a torn tail off the journal");
+  await gate.stop();
+  await gate.checkWhole();
+  const starts = world.broker.delivered
+    .filter(({ retain }) => !retain)
+    .map(({ payload }) => (JSON.parse(payload) as CloudEvent).data)
+    .filter(({ event }) => event === "started");
+  expect(starts.map(({ tornBytes, damaged }) => [tornBytes, damaged])).toEqual([
+    [0, false],
+    [torn.length, false],
+  ]);
 });

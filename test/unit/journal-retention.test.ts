@@ -1,5 +1,6 @@
 /** How long lines are kept, and by which clock. */
 import { describe, expect, test } from "vitest";
+import { journalSettings } from "../../daemon/house-journal.ts";
 import { JournalSite } from "../sim/journal-site.ts";
 import { end, lines } from "./journal-bench.ts";
 
@@ -36,6 +37,29 @@ describe("retention", () => {
     }
     expect((await lines(unsent)).length).toBe(5);
     await end(unsent);
+  });
+
+  test.each([
+    ["an hour younger", -HOUR_MS, 1],
+    ["an hour older", HOUR_MS, 2],
+  ])("of a line that is %s than is kept is up to its age alone", async (_name, moreMs, oldest) => {
+    const site = new JournalSite({ seed: 1, keepMs: 4 * DAY_MS });
+    await site.boot();
+    // What goes is older than the first line after it.
+    for (const afterMs of [0, DAY_MS, 4 * DAY_MS + moreMs]) {
+      site.machine!.clock.jumpWall(afterMs);
+      site.append(1);
+      await site.world.advance(100);
+      site.acknowledge();
+    }
+    expect((await lines(site))[0]?.seq).toBe(oldest);
+    await end(site);
+  });
+
+  test("is as long and as large as the configuration has it", () => {
+    const journal = { keepDays: 740, maxBytes: 3_000_000_000 };
+    const settings = journalSettings({ gateway: "gate-07", boot: "boot-1", dataDir: "/data", journal });
+    expect(settings).toMatchObject({ keepMs: 740 * DAY_MS, maxBytes: 3_000_000_000 });
   });
 
   test("believes only times that were trusted: a line of 1970 costs nobody anything", async () => {
@@ -110,5 +134,12 @@ describe("retention", () => {
     const site = await tenDays(1, () => false);
     expect((await lines(site)).length).toBe(20);
     await end(site);
+    // Not even of lines whose own times are.
+    const known = await tenDays(20, (day) => day < 9);
+    known.machine!.clock.jumpWall(365 * DAY_MS);
+    known.append(2);
+    await known.world.advance(HOUR_MS);
+    expect((await lines(known))[0]?.seq).toBe(1);
+    await end(known);
   });
 });

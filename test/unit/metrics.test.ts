@@ -181,6 +181,16 @@ test("the state of the gate is told, and what is not known is left out", async (
     grindvakt_journal_events_total: 123,
     grindvakt_journal_writable: 1,
     'grindvakt_site_list_cards{rule="blocked"}': 2,
+    'grindvakt_site_list_cards{rule="allowed"}': 0,
+    'grindvakt_presence_cards{state="on-site"}': 41,
+    'grindvakt_presence_cards{state="overdue"}': 2,
+    'grindvakt_list_freshness{freshness="late"}': 0,
+    'grindvakt_reader_misreads_total{reader="office"}': 1,
+    'grindvakt_reader_dropped_total{reader="office"}': 0,
+    grindvakt_outbox_refused: 0,
+    // The alert rules warn from four fifths of the one by the other.
+    grindvakt_journal_size_bytes: 4_096,
+    grindvakt_journal_limit_bytes: 2 ** 31,
   });
   expect(well.get("grindvakt_list_age_seconds")).toBeCloseTo(107.655);
   status = {
