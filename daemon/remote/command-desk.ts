@@ -15,6 +15,7 @@ import {
 import type { CommandName } from "../broker/command-schema.ts";
 import { createNoise, type Noise } from "../gate/noise.ts";
 import type { Settlement } from "../journal/journal.ts";
+import { maskCards } from "../mask.ts";
 import { DISCOVERY_PREFIX } from "../report/home-assistant-entities.ts";
 import type { Topics } from "../report/report.ts";
 import { wordsOf } from "../words.ts";
@@ -160,7 +161,7 @@ export class CommandDesk {
     if (deed.fault !== null) return { kind: "refused", reason: "impossible", why: deed.fault };
     const taken = await this.#ids.take(id, expiresMs);
     if (taken !== "taken") return { kind: "refused", ...NOT_TAKEN[taken] };
-    this.#log.info("command taken", { command: command.name, id });
+    this.#log.info("command taken", { command: command.name, id: maskCards(id) });
     // The disk may have taken its time.
     if (this.#clock.wallMs() >= expiresMs)
       return { kind: "refused", reason: "expired", why: "it expired while its id was being written down" };
@@ -182,7 +183,7 @@ export class CommandDesk {
 
   #noteRefusal(command: CommandName, { id, reason, why }: Omit<Refused, "kind">): void {
     if (!this.#noise.admit()) return;
-    this.#log.warn("command refused", { command, reason, why });
+    this.#log.warn("command refused", { command, reason, why: maskCards(why) });
     void this.#rooms.note("command-refused", { command, id, reason, why });
   }
 

@@ -59,6 +59,8 @@ test("taps come newest first, in pages that join without gap or overlap", async 
   } while (next !== null);
   expect(pages).toBe(4);
   expect(seen).toEqual(Array.from({ length: 100 }, (_, index) => 100 - index));
+  // As docs/openapi.yaml has it where nobody says how many.
+  expect((await json(await fetch(`${url}/api/taps`))).taps).toHaveLength(50);
 });
 
 test.each([

@@ -1,7 +1,11 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { FIVE_AGAIN_MS } from "../../drivers/broker.ts";
-import { TAKEN_OVER_PAUSE_MS_FIRST, WORDLESS_LOSSES_MAX } from "../../drivers/broker-backoff.ts";
+import {
+  PAUSE_MS_FIRST,
+  TAKEN_OVER_PAUSE_MS_FIRST,
+  WORDLESS_LOSSES_MAX,
+} from "../../drivers/broker-backoff.ts";
 import { PACKET_BYTES_MAX, RECEIVED_BYTES_MAX } from "../../drivers/broker-guard.ts";
 import { KEEPALIVE_SECONDS, RECEIVED_AT_ONCE_MAX } from "../../drivers/broker-session.ts";
 import {
@@ -149,6 +153,17 @@ describe("the version of MQTT", () => {
   });
 });
 
+test("the will is of QoS 1 and retained, and the session ends with the connection, on 5 and on 3.1.1", async () => {
+  server = await startScriptedBroker(
+    ({ level, socket }) => void socket.write(level === 5 ? NO_FIVE : Uint8Array.from(CONNACK_4)),
+  );
+  client = watch({ urls: [server.url] });
+  await client.up();
+  // Flags of CONNECT (MQTT 5, section 3.1.2.3), after the protocol's name and its level.
+  const flags = server.links.map((link) => link.bytes()[link.bytes().indexOf("MQTT") + 5]);
+  expect(flags).toEqual([0b0010_1110, 0b0010_1110]);
+});
+
 describe("publishing", () => {
   const answered = (reason: number) => (link: Link) => {
     if (link.packetTypes().at(-1)! >> 4 === 3) link.socket.write(puback(link.lastPublishId(), reason));
@@ -277,6 +292,9 @@ describe("a connection that goes wrong", () => {
       "the broker ended the connection: session taken over: another client uses the same client id",
     ]);
     await until(() => client.clock.delaysMs.includes(TAKEN_OVER_PAUSE_MS_FIRST * 0.75), "the long pause");
+    // At once, and not as the last of the growing pauses after any other loss.
+    expect(client.clock.delaysMs).not.toContain(PAUSE_MS_FIRST * 0.75);
+    expect(server.links).toHaveLength(1);
   });
 
   test("so do short connections in a row that the broker ends without a word", async () => {

@@ -195,6 +195,19 @@ describe("a command", () => {
     expect(await bench.sayAndWait("c-1")).toMatchObject({ reason: "failed", why: "the cable is cut" });
   });
 
+  test("shows no whole card number in the log, neither in its id nor in why it is refused", async () => {
+    const bench = await new Bench().open();
+    const why = "BB-1234-567890 is not blocked by this site";
+    bench.act = async () => ({ kind: "refused", reason: "failed", why });
+    expect(await bench.sayAndWait("block-BB-1234-567890")).toMatchObject({ reason: "failed", why });
+    const { lines } = bench.world.machine!.log;
+    expect(lines.map(({ message }) => message)).toEqual(["command taken", "command refused"]);
+    expect(JSON.stringify(lines)).not.toContain("1234");
+    expect(JSON.stringify(lines)).toContain("BB-…-567890 is not blocked by this site");
+    // Where events go it stands whole.
+    expect(bench.notes.at(-1)).toMatchObject({ event: "command-refused", id: "block-BB-1234-567890", why });
+  });
+
   test("is not taken before the desk is open, nor after it was stopped, nor when it says nothing", async () => {
     const bench = new Bench();
     bench.say("c-1");

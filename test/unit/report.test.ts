@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { newReaderState } from "../../daemon/gate/reader-state.ts";
+import { eventOfVolatile } from "../../daemon/journal/record.ts";
 import {
   createReport,
+  eventMessage,
   offlineMessage,
   type Report,
   stateMessages,
@@ -282,6 +284,26 @@ describe("retained states", () => {
     expect(bench.take()).toEqual([]);
   });
 });
+
+test.each([
+  ["tap", "grindvakt.tap.v1"],
+  ["passage", "grindvakt.passage.v1"],
+  ["reader", "grindvakt.reader.v1"],
+  ["list", "grindvakt.list.v1"],
+  ["gateway", "grindvakt.gateway.v1"],
+] as const)(
+  "on %s goes each event of its type, as CloudEvents have it, and is not retained",
+  (name, type) => {
+    const draft = { type, subject: "north-in", time: SINCE, data: {} };
+    const event = eventOfVolatile("gate-07/boot-1/1", draft, NAMES);
+    expect(eventMessage(TOPICS, event)).toEqual({
+      topic: `grindvakt/slussen/gate-07/${name}`,
+      payload: JSON.stringify(event),
+      retain: false,
+      contentType: "application/cloudevents+json",
+    });
+  },
+);
 
 describe("why the gate cannot do its work", () => {
   const reader = newReaderState(SINCE);
