@@ -220,8 +220,9 @@ export interface House {
   url: string;
   port: number;
   clock: SimClock;
-  /** What was logged, as `level message`. */
+  /** What was logged, as `level message`, and what was said beside it. */
   logged: string[];
+  loggedFields: unknown[];
   presented: { reader: string; credential: string }[];
   noted: Record<string, unknown>[];
   changes: SiteChange[];
@@ -237,10 +238,11 @@ export async function openHouse(
 ): Promise<House> {
   const clock = new SimClock();
   const logged: string[] = [];
+  const loggedFields: unknown[] = [];
   const made = makeRooms(100, clock);
   const console = createConsole(
     { host: "127.0.0.1", port: 0, password: null, tls: null, ...settings },
-    { clock, log: recordingLog(logged), random: systemRandom },
+    { clock, log: recordingLog(logged, loggedFields), random: systemRandom },
     await pageOnDisk(),
     { ...made.rooms, ...rooms },
   );
@@ -250,6 +252,7 @@ export async function openHouse(
     port: Number(new URL(url).port),
     clock,
     logged,
+    loggedFields,
     presented: made.presented,
     noted: made.noted,
     changes: made.changes,
@@ -275,11 +278,12 @@ export function pageOnDisk(): Promise<Page> {
   return loadPage(createFiles(createSystemDisk(), systemRandom));
 }
 
-export function recordingLog(lines: string[]): Log {
+export function recordingLog(lines: string[], fieldsOfLines: unknown[] = []): Log {
   const at =
     (level: string) =>
-    (message: string): void => {
+    (message: string, fields?: Record<string, unknown>): void => {
       lines.push(`${level} ${message}`);
+      fieldsOfLines.push(fields);
     };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

@@ -219,11 +219,11 @@ test("a file of the page is sent again only when it is another", async () => {
 });
 
 test("what is not there is 404, a wrong method 405, a fault of ours 500 without its inside", async () => {
-  const { url, logged } = await open(
+  const { url, logged, loggedFields } = await open(
     {},
     {
       status: () => {
-        throw new Error("inner words");
+        throw new Error(`inner words of ${CARD}`);
       },
     },
   );
@@ -236,6 +236,7 @@ test("what is not there is 404, a wrong method 405, a fault of ours 500 without 
   expect(failed.status).toBe(500);
   expect(await failed.text()).not.toContain("inner words");
   expect(logged).toEqual(["error the console failed to answer"]);
+  expect(loggedFields).toEqual([{ why: `inner words of ${MASKED}` }]);
 });
 
 test("every answer carries the security headers, refusals too", async () => {

@@ -91,9 +91,11 @@ class Bench {
 describe("a command", () => {
   test("is written down, carried out and answered once; the same again is refused", async () => {
     const bench = await new Bench().open();
+    const expires = new Date(bench.world.machine!.clock.wallMs() + 20_000).toISOString();
     expect(await bench.sayAndWait("c-1")).toEqual({ id: "c-1", command: "open", ok: true, pulse: "started" });
-    expect(bench.notes).toMatchObject([
-      { event: "command", command: "open", id: "c-1", who: { by: "mqtt", name: "anna" }, why: null },
+    const who = { by: "mqtt", name: "anna" };
+    expect(bench.notes).toEqual([
+      { event: "command", command: "open", id: "c-1", expires, who, why: null, accessPoint: "north-in" },
     ]);
     expect(await bench.sayAndWait("c-1")).toMatchObject({ ok: false, reason: "repeated" });
     expect(bench.done).toEqual(["c-1"]);
@@ -143,6 +145,24 @@ describe("a command", () => {
     const payload = Buffer.from(JSON.stringify({ id: "c-1", expires, accessPoint: "north-in" }));
     bench.desk.received({ topic: TOPICS.command("open"), payload, retained: false });
     await bench.world.advance(500);
+    expect(bench.done).toEqual(["c-1", "c-2"]);
+  });
+
+  test("is not taken again where the file of ids is lost with its copy, until all that were taken have expired", async () => {
+    const bench = await new Bench().open();
+    const { world } = bench;
+    await bench.sayAndWait("c-1", { aheadMs: 29_999 });
+    const sayAgain = async (): Promise<unknown> =>
+      (await bench.sayAndWait("c-1", { aheadMs: 25_000 })).reason;
+    world.powerCut("keep");
+    const files = world.disk.paths().filter((path) => path.startsWith(IDS));
+    expect(files).toHaveLength(2);
+    for (const path of files) world.disk.put(path, "{");
+    bench.boot();
+    await bench.open();
+    expect(await sayAgain()).toBe("repeated");
+    await world.advance(31_000);
+    expect(await bench.sayAndWait("c-2")).toMatchObject({ ok: true });
     expect(bench.done).toEqual(["c-1", "c-2"]);
   });
 

@@ -76,6 +76,17 @@ describe("a tap", () => {
     expect(bench.dataOf("tap")[0]).toMatchObject({ card: null, granted: false, reason: "unknown" });
   });
 
+  test("at an exit says so", async () => {
+    const bench = openGate({ accessPoints: [{ id: "north-out", direction: "exit" }] });
+    bench.presentNumber("north-out-1");
+    await bench.settle();
+    expect(bench.dataOf("tap")[0]).toMatchObject({
+      accessPoint: "north-out",
+      direction: "exit",
+      reader: "north-out-1",
+    });
+  });
+
   test("that gave nothing says how far it got", async () => {
     const bench = openGate();
     bench.present(READER, misread("removed-early", "the chip answered, then was gone"));
