@@ -1,7 +1,7 @@
 /** The whole way of a tap, by the built program over a pseudo-terminal, to a real broker and a relay board. */
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { type Mosquitto, startSubscriber } from "../peers/mosquitto.ts";
 import type { Pty } from "../peers/pty.ts";
 import { P } from "./ear.ts";
@@ -122,6 +122,29 @@ describe("the gate", () => {
     const taps = await ear.hearTaps("a tap after the block", ({ length }) => length === 2);
     expect(taps[1]?.data).toMatchObject({ reason: "blocked", list: { revision: 2, freshness: "fresh" } });
     expect(ear.faults()).toEqual([]);
+  });
+
+  test("speaks where its configuration says, and names its workplace", async () => {
+    const { broker, line, site } = await setStage(feedDir, (configuration) => {
+      configuration.mqtt.prefix = "nordic/gates";
+      configuration.gateway = {
+        ...configuration.gateway,
+        id: "gate-9",
+        site: "odenplan",
+        workplaceId: "8199999999",
+      };
+    });
+    const subscriber = await startSubscriber(broker.url, "nordic/gates/#");
+    onTestFinished(() => subscriber.stop());
+    await (await site.run()).healthy();
+    await line.send(`${CARDS.granted}\r\n`);
+    const tap = await subscriber.hear(({ topic }) => topic === "nordic/gates/odenplan/gate-9/tap");
+    expect(JSON.parse(tap.payload)).toMatchObject({
+      source: "/sites/odenplan/gateways/gate-9",
+      data: { workplaceId: "8199999999" },
+    });
+    expect(await retained(broker, "nordic/gates/odenplan/gate-9/state")).toMatchObject({ state: "online" });
+    expect(broker.log()).toContain("as grindvakt-gate-9 ");
   });
 
   test("readers spell a card number and a chip's UID in their own ways", async () => {

@@ -305,6 +305,25 @@ test.each([
   },
 );
 
+test("a list's state tells when it was published and when it was last refreshed, or that there is none", () => {
+  const at = (minute: number) => Date.parse(SINCE) + minute * 60_000;
+  const list = { ...listOfAll(121), publishedAtMs: at(1) };
+  expect(listStatus(list, { freshness: "late", ageSeconds: 900, refreshedAtMs: at(2) })).toEqual({
+    revision: 121,
+    cards: 1_000,
+    publishedAt: "2026-11-23T06:01:00.000Z",
+    refreshedAt: "2026-11-23T06:02:00.000Z",
+    freshness: "late",
+  });
+  expect(listStatus(null, { freshness: "stale", ageSeconds: null, refreshedAtMs: null })).toEqual({
+    revision: null,
+    cards: 0,
+    publishedAt: null,
+    refreshedAt: null,
+    freshness: "stale",
+  });
+});
+
 describe("why the gate cannot do its work", () => {
   const reader = newReaderState(SINCE);
   const up = { ...reader, state: "up" as const };
