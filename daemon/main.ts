@@ -2,8 +2,6 @@
  * The composition root: the one place where the gate meets the world. Makes the ports a configuration asks for, hands
  * them to the house, and opens the doors that are not its own: the console and the control socket.
  */
-import { randomUUID } from "node:crypto";
-import { cutOf } from "../config/reads.ts";
 import type { Configuration } from "../config/schema.ts";
 import { createBroker } from "../drivers/broker.ts";
 import { candidatesOf } from "../drivers/candidates.ts";
@@ -13,7 +11,6 @@ import { acquireLock } from "../drivers/lock.ts";
 import type { FeedSource, Files, Log } from "../drivers/ports.ts";
 import { machineUptime, type System } from "../drivers/system.ts";
 import { buildInWorker } from "../sync/build.ts";
-import { CUTS, type Cut, placeOfCut } from "../sync/index-cuts.ts";
 import { History } from "./answers/history.ts";
 import type { Console } from "./console/console.ts";
 import { TapRing } from "./console/tap-ring.ts";
@@ -21,17 +18,17 @@ import { bringForward } from "./data-format.ts";
 import { pathsOf } from "./data-paths.ts";
 import type { TapView } from "./gate/gateway.ts";
 import { House } from "./house.ts";
-import type { HousePorts, HouseSettings } from "./house-ports.ts";
+import type { HousePorts } from "./house-ports.ts";
 import { claim, ownerOf, strangerWords } from "./journal/journal-owner.ts";
 import { consoleOf } from "./main-console.ts";
 import { openControl } from "./main-control.ts";
 import { devicesOf } from "./main-devices.ts";
 import { CannotStart, credentialsOf, tokenKeysOf } from "./main-secrets.ts";
+import { settingsOf } from "./main-settings.ts";
 import { Metrics } from "./report/metrics.ts";
 import type { Status } from "./report/status.ts";
 import { buildRoomily } from "./roomy-build.ts";
 import { makeInside } from "./token-key.ts";
-import { VERSION } from "./version.ts";
 import { systemWords, wordsOf } from "./words.ts";
 
 export interface Daemon {
@@ -141,37 +138,7 @@ async function claimJournal({ dataDir, gateway }: Configuration, { files, log }:
   );
 }
 
-// ---------------------------------------------------------------- from the configuration to the house
-
-function settingsOf(
-  { gateway, dataDir, cards, readers, accessPoints, mqtt, journal }: Configuration,
-  known: Pick<HouseSettings, "machine" | "tokenKeys">,
-): HouseSettings {
-  return {
-    gateway: gateway.id,
-    site: gateway.site,
-    workplaceId: gateway.workplaceId ?? null,
-    timeZone: gateway.timeZone,
-    version: VERSION,
-    boot: randomUUID(),
-    ...known,
-    dataDir,
-    prefix: mqtt?.prefix ?? "grindvakt",
-    commands: mqtt?.commands ?? [],
-    homeAssistant: mqtt?.homeAssistant ?? false,
-    accessPoints: accessPoints.map(({ relay, ...accessPoint }) => ({
-      ...accessPoint,
-      pulseMs: relay?.pulseMs ?? null,
-    })),
-    cards: { ...cards, cuts: cutsOf(readers) },
-    journal,
-  };
-}
-
-function cutsOf(readers: Configuration["readers"]): Cut[] {
-  const cuts = readers.map((reader) => ("reads" in reader ? cutOf(reader.reads) : null));
-  return CUTS.filter((known) => cuts.some((cut) => cut !== null && placeOfCut(cut) === placeOfCut(known)));
-}
+// ---------------------------------------------------------------- from the configuration to the ports
 
 async function portsOf(
   configuration: Configuration,

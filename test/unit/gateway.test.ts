@@ -214,6 +214,19 @@ describe("the same card again", () => {
     expect(bench.gateway.readerStates()).toMatchObject({ a: { taps: 3 }, b: { taps: 0 } });
   });
 
+  test("is told from another by a chip's number, too, and by which part of it was read", async () => {
+    const bench = openGate();
+    const chip = (uid: string, part: "whole" | "first" | "last") =>
+      bench.present(READER, credential({ kind: "token", uid, part }, part === "whole" ? "uid" : "uid-cut"));
+    chip(TOKEN, "whole");
+    chip("04A1B2C3D4E5F7", "whole");
+    chip("04A1B2C3", "first");
+    chip("04A1B2C3", "last");
+    chip(TOKEN, "whole");
+    await bench.settle();
+    expect(bench.dataOf("tap").length).toBe(4);
+  });
+
   test("is a tap each time where the site says so", async () => {
     const bench = openGate({ accessPoints: [{ id: GATE, repeatSeconds: 0 }] });
     bench.presentNumber(READER);
@@ -280,6 +293,23 @@ describe("the journal comes before the relay", () => {
       expect(bench.dataOf("passage")).toMatchObject([
         { event: "withheld", tap: id, why: expect.stringContaining("journal") },
       ]);
+    },
+  );
+
+  test.each([
+    { whenJournalFails: "grant", pulses: 1 },
+    { whenJournalFails: "deny", pulses: 0 },
+  ] as const)(
+    "a line that is late counts as failed where whenJournalFails is $whenJournalFails",
+    async ({ whenJournalFails, pulses }) => {
+      const bench = openGate({ accessPoints: [{ id: GATE, whenJournalFails }] });
+      bench.disk = "held";
+      bench.presentNumber(READER);
+      await bench.settle();
+      bench.pending[0]!.settle({ kind: "late", id: new Promise(() => undefined) });
+      await bench.settle();
+      expect(bench.pulses.length).toBe(pulses);
+      expect(bench.signals).toEqual([{ reader: READER, signal: pulses === 1 ? "granted" : "denied" }]);
     },
   );
 
