@@ -113,6 +113,17 @@ describe("time", () => {
     expect(await feed.refresh()).toMatchObject({ kind: "refused", name: "rollback" });
   });
 
+  it("refuses a root that has expired, however fresh the rest is", async () => {
+    await workshop.forge("1.root.json", (signed) => {
+      signed.expires = "2026-11-22T05:59:59Z";
+    });
+    expect(await workshop.client().refresh()).toMatchObject({
+      kind: "refused",
+      name: "expired",
+      why: expect.stringMatching(/^root\.json expired/),
+    });
+  });
+
   it.each(["snapshot", "targets"] as const)("refuses %s that has expired", async (role) => {
     await workshop.forge(`2.${role}.json`, (signed) => {
       signed.expires = "2026-11-22T05:59:59Z";

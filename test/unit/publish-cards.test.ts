@@ -32,6 +32,23 @@ describe("what has ended", () => {
     expect((await workshop.verify()).revision).toBe(1);
   });
 
+  it.each([
+    ["terminated", "superseded"],
+    ["superseded", "terminated"],
+    ["superseded", "active"],
+  ] as const)("is %s, and not made %s by a CSV, also when it had left the list", async (was, next) => {
+    const withThird = (status: CardRow["status"]) =>
+      cards.map((card, index) => (index === 3 ? { ...card, status } : card));
+    const refused = [
+      `row 5: BB-2401-000003 is ${was} and can never be ${next} again; a new card has a new number`,
+      "nothing was published",
+    ];
+    await workshop.publish(withThird(was));
+    expect(await linesOf(workshop.publish(withThird(next)))).toEqual(refused);
+    await workshop.set(numberOf(3), "removed");
+    expect(await linesOf(workshop.publish(withThird(next)))).toEqual(refused);
+  });
+
   it.each(["a CSV", "a set"])(
     "is remembered when %s takes it off, and may come back as it was",
     async (by) => {

@@ -44,13 +44,26 @@ describe("a new feed", () => {
     expect(days).toEqual({ root: 365, targets: 90, snapshot: 90, timestamp: 7 });
   });
 
+  it("hands its newest root to gateways", async () => {
+    workshop.clock.wall += 200 * DAY_MS;
+    await workshop.refresh();
+    expect(await workshop.read("root.json")).toEqual(await workshop.read("2.root.json"));
+    expect(await workshop.read("root.json")).not.toEqual(await workshop.read("1.root.json"));
+  });
+
   it("is not made where one is, nor with keys inside it, nor over keys", async () => {
     const { place, centre, folder } = workshop;
     expect(await linesOf(initFeed(place, "again", centre))).toEqual([
       expect.stringMatching(/is a feed already/),
     ]);
     const inside = { ...place, dir: join(folder, "new"), keysDir: join(folder, "new/keys") };
-    expect(await linesOf(initFeed(inside, "x", centre))).toEqual([expect.stringMatching(/inside the feed/)]);
+    const rootInside = {
+      ...inside,
+      keysDir: join(folder, "new.keys"),
+      rootKeysDir: join(folder, "new/safe"),
+    };
+    for (const each of [inside, { ...inside, keysDir: join(folder, "new") }, rootInside])
+      expect(await linesOf(initFeed(each, "x", centre))).toEqual([expect.stringMatching(/inside the feed/)]);
     expect(await linesOf(initFeed({ ...place, dir: join(folder, "new") }, "x", centre))).toEqual([
       expect.stringMatching(/root.pem exists/),
     ]);

@@ -30,6 +30,20 @@ describe("publish", () => {
     ]);
   });
 
+  it("describes each list by revision, base and cards, as other tools read it", async () => {
+    await workshop.publish(manyCards(100));
+    await workshop.set(numberOf(1), "removed");
+    const { signed } = JSON.parse((await workshop.read("3.targets.json")).toString());
+    const described = Object.entries<{ custom: unknown }>(signed.targets).map(([path, { custom }]) => [
+      path,
+      custom,
+    ]);
+    expect(Object.fromEntries(described)).toEqual({
+      "cards/2.csv.gz": { revision: 2, base: null, cards: 99 },
+      "cards/1-2.csv.gz": { revision: 2, base: 1, cards: 99 },
+    });
+  });
+
   it("sorts what came in any order", async () => {
     const cards = manyCards(300);
     await workshop.publish([...cards].reverse());
@@ -95,6 +109,11 @@ describe("publish", () => {
       change: { changed: 10 },
     });
     expect(await workshop.read("timestamp.json")).toEqual(before);
+    await workshop.publishCsv(csv);
+    const published = await workshop.read("timestamp.json");
+    workshop.clock.wall += DAY_MS;
+    expect(await workshop.publishCsv(csv, { dryRun: true })).toMatchObject({ kind: "unchanged", to: 2 });
+    expect(await workshop.read("timestamp.json")).toEqual(published);
   });
 
   it("lets one command at a time at the feed", async () => {
@@ -125,6 +144,7 @@ describe("guards", () => {
     ["more that vanish", (cards: CardRow[]) => cards.slice(21), "refused", 0],
     ["more that vanish, allowed", (cards: CardRow[]) => cards.slice(21), "published", 21],
     ["more than were allowed", (cards: CardRow[]) => cards.slice(22), "refused", 21],
+    ["2 % that vanish, where fewer are allowed", (cards: CardRow[]) => cards.slice(20), "published", 1],
     ["an empty list", () => [], "refused", 0],
     ["0.5 % that turn terminated", (cards: CardRow[]) => withStatus(cards, 5, "terminated"), "published", 0],
     ["more that turn terminated", (cards: CardRow[]) => withStatus(cards, 6, "terminated"), "refused", 0],
