@@ -247,6 +247,21 @@ describe("check and run", () => {
     expect((await site.journal()).at(-1)?.data).toMatchObject({ event: "stopped" });
   });
 
+  test("take the cards of their own issuers, and log nothing below their level", async () => {
+    const site = await virtualSite((configuration) => {
+      configuration.cards.issuers = ["AA"];
+      configuration.log = { level: "error" };
+    });
+    const running = new Program(["run", "-c", site.file]);
+    onTestFinished(async () => void (await running.end("SIGKILL")));
+    await until("it answers", () => (existsSync(join(site.dir, "data", "control.sock")) ? true : null));
+    const { stdout } = await site.command("lookup", "AA-1234-567890", "--json");
+    expect(JSON.parse(stdout).card).toBe("AA-1234-567890");
+    expect(await site.command("lookup", CARDS.granted)).toMatchObject({ code: 2, stdout: "" });
+    expect(await running.end("SIGTERM")).toEqual({ code: 0, signal: null });
+    expect([running.stdout, running.stderr]).toEqual(["", ""]);
+  });
+
   test("stop cleanly when told to while still starting", async () => {
     const site = await virtualSite();
     const starting = new Program(["run", "-c", site.file]);

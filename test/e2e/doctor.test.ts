@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { Aedes } from "aedes";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -80,6 +80,31 @@ describe("doctor", () => {
       /^configuration\n {2}ok +\S+gate.yaml: gate-07 at slussen: readers: 1, access points: 1\n/,
     );
     expect(stdout).toMatch(/nothing is wrong\n$/);
+  });
+
+  test("goes in a site's own order, from the configuration to the age of the list", async () => {
+    const authority = await makeAuthority(await mkdtemp(join(tmpdir(), "grindvakt-order-")));
+    onTestFinished(() => rm(dirname(authority.caFile), { recursive: true, force: true }));
+    const site = await gate((configuration) => {
+      configuration.readers.push({ id: "north-in-2", driver: "pcsc", name: "ACR1252" });
+      configuration.accessPoints[0].readers.push("north-in-2");
+      configuration.mqtt = { urls: ["mqtts://127.0.0.1:1"], tls: { ca: authority.caFile } };
+    });
+    await mkdir(join(site.dir, "data"), { mode: 0o700 });
+    const { found } = await doctor(site);
+    expect([...new Set([...found.values()].map(({ group }) => group))]).toEqual([
+      "configuration",
+      "gateway",
+      "permissions",
+      "devices",
+      "pcsc",
+      "clock",
+      "disk",
+      "broker",
+      "certificates",
+      "feed",
+      "list",
+    ]);
   });
 
   test("goes through the doors of a cluster one after the other: two visits of one name would throw each other out", async () => {

@@ -96,6 +96,17 @@ describe("journal export and ledger", () => {
       expect(await site.command("journal", "export", ...option)).toMatchObject({ code: 2, stdout: "" });
   });
 
+  test("events of a period are those of its first day at the site to those of its last", async () => {
+    const { site } = await siteOnPaper();
+    const seqs = async (...period: string[]): Promise<number[]> =>
+      (await site.command("journal", "export", ...period)).stdout
+        .split("\n")
+        .flatMap((line) => (line === "" ? [] : [JSON.parse(line).data.seq]));
+    expect(await seqs("--from", "2026-11-22", "--to", "2026-11-22")).toEqual([2, 3, 4, 5]);
+    expect(await seqs("--to", "2026-11-21")).toEqual([1]);
+    expect(await seqs("--from", "2026-11-23")).toEqual([6, 7]);
+  });
+
   test("a journal of another gateway is shown as nobody's, and is not gone on with", async () => {
     const { site } = await siteOnPaper();
     const dir = join(site.dir, "data", "journal");

@@ -3,6 +3,7 @@ import { chown, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promis
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { acquireLock } from "../../drivers/lock.ts";
 import { ask } from "./counter.ts";
 import { P } from "./ear.ts";
 import { CARDS, type Configuration, makeSite, type Site, sharedFeed, until } from "./site.ts";
@@ -223,6 +224,22 @@ describe("the site list", () => {
       expect.stringContaining("restored from the journal"),
     ]);
     expect(await blockOf()).toMatchObject({ why: "to stay" });
+  });
+
+  test("is changed in a stopped gateway's directory by one at a time, under the lock that the gateway would hold", async () => {
+    const site = await bareSite();
+    expect((await site.command("site", "block", CARD)).code).toBe(0);
+    const lock = await acquireLock(join(site.dir, "data"));
+    onTestFinished(() => lock?.release());
+    expect(await site.command("site", "unblock", CARD)).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(
+        /^grindvakt: another grindvakt holds \S+ and does not answer; try again\n$/,
+      ),
+    });
+    await lock?.release();
+    expect((await site.command("site", "unblock", CARD)).code).toBe(0);
   });
 
   test("does not leave files in a stopped gateway's directory that the gateway's account cannot read", async () => {

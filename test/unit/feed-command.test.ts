@@ -1,5 +1,5 @@
 /** `grindvakt feed`: what it prints, where, and with which exit code (CONTRACT 2). */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -51,6 +51,19 @@ it("walks a feed through its life", async () => {
     code: 0,
     errors: [],
     out: expect.stringMatching(/^the feed holds: revision 2, 2 cards/),
+  });
+});
+
+it("keeps its keys beside the feed, or where it is told, and looks for them there", async () => {
+  expect((await feed("init lists")).code).toBe(0);
+  expect((await readdir(join(folder, "lists.keys"))).sort()).toContain("targets.pem");
+  expect((await feed("init others --keys safe")).code).toBe(0);
+  expect(await readdir(join(folder, "safe"))).toContain("targets.pem");
+  expect((await readdir(folder)).sort()).toEqual(["cards.csv", "lists", "lists.keys", "others", "safe"]);
+  expect((await feed("publish others --cards cards.csv --keys safe")).code).toBe(0);
+  expect(await feed("publish others --cards cards.csv")).toMatchObject({
+    code: 1,
+    errors: [expect.stringMatching(/others\.keys .*--keys/)],
   });
 });
 
