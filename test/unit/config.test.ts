@@ -139,6 +139,28 @@ describe("hours", () => {
   });
 });
 
+describe("what stands open", () => {
+  const at = (host: string): string =>
+    MINIMAL.replace("./feed", `"http://${host}/"`).concat(
+      `mqtt: { urls: ["mqtt://${host}:1883"] }\nconsole: { listen: "${host}:8606" }\n`,
+    );
+
+  it.each(["127.0.0.1", "127.1.2.3", "localhost", "[::1]"])("is nothing at %s", (host) => {
+    expect(load(at(host)).warnings).toEqual([]);
+  });
+
+  it.each(["10.0.0.1", "127.example.se", "localhost.example.se", "gate", "[::]", "[fe80::1]"])(
+    "is all at %s: the console is refused without a password, and each of the others is warned of",
+    (host) => {
+      expect(lines(faultsOf(at(host)))).toContain(
+        "console.listen: is open to the network without a password",
+      );
+      const { warnings } = load(at(host).replace('8606"', '8606", password: { env: P }'));
+      expect(warnings.map(({ path }) => path)).toEqual(["cards.feed", "mqtt.urls[0]", "console.listen"]);
+    },
+  );
+});
+
 describe("a file", () => {
   it("is read whole", async () => {
     const result = await loadConfiguration(
