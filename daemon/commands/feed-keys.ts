@@ -33,6 +33,8 @@ export interface RotateOptions extends PlaceOptions {
 export async function rotate(dir: string, options: RotateOptions): Promise<void> {
   const place = await placeOf(dir, options);
   const outcome = await rotateKey(place, options.role, options.replace ?? null, createWorld(), warn);
+  if (place.passphrase === null)
+    warn("the new key is not encrypted: set GRINDVAKT_FEED_PASSPHRASE or --passphrase-file before rotate");
   if (options.json === true) {
     printJson(outcome);
     return;

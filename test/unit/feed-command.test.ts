@@ -1,5 +1,5 @@
 /** `grindvakt feed`: what it prints, where, and with which exit code (CONTRACT 2). */
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -132,6 +132,8 @@ it("takes its passphrase from the environment or a file, and asks nobody", async
     code: 1,
     errors: [expect.stringMatching(/GRINDVAKT_FEED_PASSPHRASE/)],
   });
+  expect(await feed("rotate lists --role targets", passphrase)).toMatchObject({ code: 0, errors: [] });
+  expect(await readFile(join(folder, "lists.keys/targets-2.pem"), "utf8")).toMatch(/^-----BEGIN ENCRYPTED /);
   await writeFile(join(folder, "passphrase"), "en lång mening\n");
   expect(await feed("refresh lists --passphrase-file passphrase")).toMatchObject({ code: 0, errors: [] });
 });
@@ -146,6 +148,7 @@ it("replaces keys and undoes a wrong end, with enough of the root's keys", async
   expect((await feed("keys lists")).out).toMatch(/not at hand/);
   expect(await feed("rotate lists --role targets --root-keys safe")).toMatchObject({
     code: 0,
+    errors: [expect.stringMatching(/^warning: the new key is not encrypted/)],
     out: expect.stringMatching(/^root 2: targets is signed by .*\n {2}new key .*targets-2.pem\n {2}destroy/),
   });
   expect(await feed("correct lists BB-2401-000002 active --root-keys safe")).toMatchObject({
