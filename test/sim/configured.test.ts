@@ -189,6 +189,22 @@ describe("a gate of which nothing is as by default", () => {
     expect(world.relay("in").pulses).toMatchObject([{ askedMs: 1_700 }]);
   });
 
+  it("comes within a second of the word that its file names, and of no other", async () => {
+    const { world } = await gateOf(NOON_MS, ["refreshSeconds: 30", "refreshSeconds: 86400"]);
+    const asked = () => world.feed.fetched.filter((path) => path === "timestamp.json").length;
+    await world.advance(MINUTE_MS);
+    const before = asked();
+    for (const [topic, refreshes] of [
+      ["grindvakt/feeds/own-list", 0],
+      ["yard/gates/feeds/id06", 0],
+      ["yard/gates/feeds/own-list", 1],
+    ] as const) {
+      world.broker.send({ topic, payload: Buffer.from('{"revision":1}'), retained: true });
+      await world.advance(1_100);
+      expect(asked() - before).toBe(refreshes);
+    }
+  });
+
   it("lets in whom the site has allowed, once in repeatSeconds, and again after resetMinutes", async () => {
     const { world, allow, tap } = await gateOf(NOON_MS);
     expect(await tap()).toBe("not-allowed-here");

@@ -241,6 +241,16 @@ describe("a relay", () => {
     await board.relay.stop();
   });
 
+  it("stopped releases once more, whoever has energised its device meanwhile", async () => {
+    const board = new Board();
+    await board.start();
+    board.energised = true;
+    await board.relay.stop();
+    expect(board.energised).toBe(false);
+    expect(board.commands.map(({ what }) => what)).toEqual(["release"]);
+    expect(board.outcomes).toEqual([]);
+  });
+
   it("stopped while its device is away in mid-pulse says so, and ends", async () => {
     const board = new Board();
     await board.start();
