@@ -79,7 +79,8 @@ describe("attacks", () => {
       });
     }
     const outcome = await workshop.client(workshop.source(), `${workshop.folder}/gate`).refresh();
-    expect(outcome).toMatchObject({ kind: "refused", name: "rollback" });
+    const why = expect.stringContaining(file);
+    expect(outcome).toMatchObject({ kind: "refused", name: "rollback", why });
     await restore();
   });
 

@@ -39,6 +39,19 @@ describe("a root that moves on", () => {
     expect(await workshop.client().refresh()).toMatchObject({ kind: "refused", name: "bad-signature" });
   });
 
+  it("must be signed by the root before it, also where it names another key for itself, which signed it", async () => {
+    await workshop.write("2.root.json", await workshop.read("1.root.json"));
+    await workshop.forge(
+      "2.root.json",
+      (signed) => {
+        signed.version = 2;
+        signed.roles.root.keyids = signed.roles.targets.keyids;
+      },
+      ["targets"],
+    );
+    expect(await workshop.client().refresh()).toMatchObject({ kind: "refused", name: "bad-signature" });
+  });
+
   it("must be signed by itself", async () => {
     await workshop.write("2.root.json", await workshop.read("1.root.json"));
     await workshop.forge(
@@ -56,6 +69,10 @@ describe("a root that moves on", () => {
 
   it("must be the next version", async () => {
     await workshop.write("2.root.json", await workshop.read("1.root.json"));
+    expect(await workshop.client().refresh()).toMatchObject({ kind: "refused", name: "rollback" });
+    await workshop.forge("2.root.json", (signed) => {
+      signed.version = 3;
+    });
     expect(await workshop.client().refresh()).toMatchObject({ kind: "refused", name: "rollback" });
   });
 
