@@ -173,10 +173,10 @@ export class House {
 
   /** Resolves once it decides. Rejects when `dataDir` cannot be used or a driver's packages cannot be loaded. */
   async start(): Promise<void> {
-    await this.#ports.files.makeDirs(this.#settings.dataDir);
-    await this.#devices.create(this.#settings.accessPoints, this.#ports, this.#gateway);
+    // A gate that a crash left open waits for no disk; and what fails here leaves nothing half made behind.
+    const begun = [this.#ports.files.makeDirs(this.#settings.dataDir), this.#releaseRelays()];
+    for (const part of await Promise.allSettled(begun)) if (part.status === "rejected") throw part.reason;
     const recovery = await this.#recover();
-    await this.#devices.startRelays();
     await this.#openSiteList();
     await this.#sync.start();
     const { version, machine } = this.#settings;
@@ -337,6 +337,11 @@ export class House {
   }
 
   // ---------------------------------------------------------------- joints
+
+  async #releaseRelays(): Promise<void> {
+    await this.#devices.create(this.#settings.accessPoints, this.#ports, this.#gateway);
+    await this.#devices.startRelays();
+  }
 
   /** What the run before left behind, for the event that says this one has started. */
   async #recover(): Promise<Partial<Recovery>> {

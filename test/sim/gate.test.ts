@@ -3,7 +3,7 @@ import type { CloudEvent } from "../../daemon/journal/record.ts";
 import { SimGate } from "./gate.ts";
 import { live } from "./life.ts";
 import { PLANTS } from "./plants.ts";
-import { JOURNAL } from "./site.ts";
+import { CARDS, JOURNAL } from "./site.ts";
 import { Violation } from "./violation.ts";
 
 interface EventClock {
@@ -44,6 +44,28 @@ const FOUND = [
 describe("a storm of long ago loses nothing:", () => {
   test.each(FOUND)("seed %i, in which %s", async (seed) => {
     expect((await live(seed)).length).toBeGreaterThan(100);
+  });
+});
+
+describe("a gate that was killed while it was open", () => {
+  test("is released by its next start, though the disk does not answer", async () => {
+    const gate = new SimGate(1);
+    const { world } = gate;
+    const relay = world.relay("in");
+    await gate.start();
+    await world.advance(5_000);
+    gate.tap("in-1", CARDS[2]!.number);
+    await world.advance(100);
+    gate.kill();
+    expect(relay.isEnergised).toBe(true);
+    world.stallOf = () => 60_000;
+    gate.boot();
+    await world.advance(50);
+    expect(relay.isEnergised).toBe(false);
+    world.stallOf = () => 0;
+    await world.advance(300_000);
+    await gate.stop();
+    await gate.checkWhole();
   });
 });
 
