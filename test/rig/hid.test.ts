@@ -65,7 +65,8 @@ test(`a reader with reports and a relay board are plugged in again ${ROUNDS} tim
         ...{ mode: "report", report: { lengthBits: 56 }, reads: "uid" },
       },
     ];
-    configuration.accessPoints[0].relay = { driver: "hid-relay", channel: 2, pulseMs: 50 };
+    // Longer than a slow translated machine takes to tell the board and to be shown what it did.
+    configuration.accessPoints[0].relay = { driver: "hid-relay", channel: 2, pulseMs: 400 };
   });
   const devices = new Uhid(gate.guest);
   onTestFinished(() => devices.end());
