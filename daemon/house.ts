@@ -174,7 +174,7 @@ export class House {
   /** Resolves once it decides. Rejects when `dataDir` cannot be used or a driver's packages cannot be loaded. */
   async start(): Promise<void> {
     // A gate that a crash left open waits for no disk; and what fails here leaves nothing half made behind.
-    const begun = [this.#ports.files.makeDirs(this.#settings.dataDir), this.#releaseRelays()];
+    const begun = [this.#ports.files.makeDirs(this.#settings.dataDir), this.#openDevices()];
     for (const part of await Promise.allSettled(begun)) if (part.status === "rejected") throw part.reason;
     const recovery = await this.#recover();
     await this.#openSiteList();
@@ -338,7 +338,8 @@ export class House {
 
   // ---------------------------------------------------------------- joints
 
-  async #releaseRelays(): Promise<void> {
+  /** Makes them all; of relays, the start is their release. */
+  async #openDevices(): Promise<void> {
     await this.#devices.create(this.#settings.accessPoints, this.#ports, this.#gateway);
     await this.#devices.startRelays();
   }
