@@ -334,6 +334,9 @@ test("a gate that does not answer is said in words, and a list that is not there
   await page.goto(`${demo.consoleUrl}/#/`);
   await page.goto(`${demo.consoleUrl}/#/site`);
   await page.locator("h2", { hasText: /^Blocked here \(\d+\)$/ }).waitFor();
+  // Whoever comes back to the page is signed in already, which it learns a moment later.
+  await page.reload();
+  await page.locator("h2", { hasText: /^Blocked here \(\d+\)$/ }).waitFor();
 });
 
 test("of a site list longer than a page the newest are shown, and all of it is counted", async () => {

@@ -37,13 +37,13 @@ export function wordsOfRefusal({ error, code = "" }, language) {
   return (language === "sv" ? SWEDISH[code] : undefined) ?? error;
 }
 
-/** @type {Record<string, string>} Whether it was done before the contact was lost nobody here knows. */
 const NO_ANSWER = {
-  sv: "Grinden svarade inte. Se efter om det blev gjort innan du försöker igen.",
-  en: "The gate did not answer. See whether it was done before you try again.",
+  sv: ["Grinden svarade inte.", "Se efter om det blev gjort innan du försöker igen."],
+  en: ["The gate did not answer.", "See whether it was done before you try again."],
 };
 
-/** @param {string} language */
-export function wordsOfNoAnswer(language) {
-  return NO_ANSWER[language] ?? NO_ANSWER.en;
+/** Where something was to be done: whether it was before the contact was lost nobody here knows. @param {string} language @param {string} method */
+export function wordsOfNoAnswer(language, method) {
+  const [silence, doubt] = language === "sv" ? NO_ANSWER.sv : NO_ANSWER.en;
+  return method === "GET" ? silence : `${silence} ${doubt}`;
 }

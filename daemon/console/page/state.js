@@ -57,8 +57,9 @@ export async function ask(path, method = "GET", body) {
   // The session has ended: the gateway shows where to sign in.
   if (response?.status === 401) location.reload();
   // What stands between may answer, too, in its own words.
-  const answer = await response?.json().catch(() => undefined);
-  if (response === null || answer === undefined) throw new Error(wordsOfNoAnswer(state.language));
+  const answer = await response?.json().catch(() => null);
+  const isOfGate = response?.ok === true ? answer !== null : typeof answer?.error === "string";
+  if (response === null || !isOfGate) throw new Error(wordsOfNoAnswer(state.language, method));
   if (!response.ok)
     throw Object.assign(new Error(wordsOfRefusal(answer, state.language)), { status: response.status });
   return answer;
@@ -123,13 +124,13 @@ setInterval(() => void readHistory(), HISTORY_MS);
 
 /** What was missed while there was no connection. */
 async function catchUp() {
-  await Promise.allSettled([
-    readTaps(),
-    readHistory(),
-    readSession(),
-    readFacts(),
-    siteReads > 0 ? readSiteList() : null,
-  ]);
+  await Promise.allSettled([readTaps(), readHistory(), readSession().then(readForPerson), readFacts()]);
+}
+
+/** What only people who have signed in are shown: whether somebody has is known a moment after the page is there. */
+async function readForPerson() {
+  if (isPresenceShown) await readPresence();
+  if (siteReads > 0) await readSiteList();
 }
 
 async function readTaps() {
