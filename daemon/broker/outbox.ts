@@ -28,9 +28,11 @@ const VOLATILE_EVENTS_MAX = 20_000;
  * in a card's way, or V8 collecting what the events before it have left.
  */
 const BEHIND_EVENTS_PER_MS = 6;
-/** And so many at most in one turn of the loop, some 1 ms, however long it has been. */
+/** And so many at most in one turn of the loop, some 1 ms, however many are due. */
 const SLICE_EVENTS = 24;
 const SLICE_PAUSE_MS = 1;
+/** What a tap, the disk or the broker held up is made up for, as far as 50 ms go. */
+const DUE_EVENTS_MAX = 50 * BEHIND_EVENTS_PER_MS;
 /**
  * What is behind also gives way to a tap on its way to the disk, but not longer than this at a time: a disk may never answer.
  */
@@ -61,6 +63,9 @@ export interface OutboxWorld {
   publish(event: CloudEvent): Promise<PublishOutcome>;
 }
 
+/** A line, or one after the other that cannot be read, up to `throughSeq`. */
+type Passing = Entry | { throughSeq: number };
+
 export class Outbox {
   readonly #sender: Sender;
   readonly #cursor: OutboxCursor;
@@ -73,7 +78,8 @@ export class Outbox {
   /** Raised whenever sending begins anew; answers to an older round no longer count. */
   #round = 0;
   #nextSeq = 1;
-  #ready: Entry[] = [];
+  /** What was read and waits for its turn: less than two slices. */
+  #ready: Passing[] = [];
   #reading = false;
   /** What this round has passed, in order, back to the first that is not acknowledged. */
   #inFlight: { seq: number; acknowledged: boolean }[] = [];
@@ -87,6 +93,8 @@ export class Outbox {
   #backoff: Timer | null = null;
   #slice: Timer | null = null;
   #lastSliceMs = 0;
+  /** What may be sent of what is behind; part of an event is carried on. */
+  #dueEvents = 0;
 
   /** `changed`: the state may have changed. */
   constructor(settings: { cursorPath: string; sender: Sender }, world: OutboxWorld, changed: () => void) {
@@ -192,9 +200,11 @@ export class Outbox {
       const nowMs = this.#world.clock.monotonicMs();
       const sinceMs = nowMs - this.#lastSliceMs;
       if (this.#source?.isWriting === true && sinceMs < GIVE_WAY_MS) return this.#sliceSoon();
-      const left = this.#sendOn(Math.min(Math.ceil(sinceMs * BEHIND_EVENTS_PER_MS), SLICE_EVENTS));
-      // What was not there to be sent is made up for.
-      this.#lastSliceMs = nowMs - left / BEHIND_EVENTS_PER_MS;
+      this.#lastSliceMs = nowMs;
+      this.#dueEvents = Math.min(this.#dueEvents + sinceMs * BEHIND_EVENTS_PER_MS, DUE_EVENTS_MAX);
+      const countMax = Math.min(Math.ceil(this.#dueEvents), SLICE_EVENTS);
+      const left = this.#sendOn(countMax);
+      this.#dueEvents -= countMax - left;
       if (left === 0) this.#pump();
     });
   }
@@ -208,11 +218,13 @@ export class Outbox {
         : 1;
     let left = countMax;
     for (; left > 0 && this.#unanswered < windowMax && this.#inFlight.length < WINDOW_EVENTS_MAX; left -= 1) {
-      const entry = this.#ready.shift();
-      if (entry === undefined) break;
-      this.#sendEntry(entry);
+      const next = this.#ready.shift();
+      if (next === undefined) break;
+      if ("line" in next) this.#sendEntry(next);
+      else this.#passOver(next.throughSeq);
     }
-    if (this.#ready.length === 0) this.#refill(this.#source);
+    // Ahead of its turn, so that no slice is short for want of lines.
+    if (this.#ready.length < SLICE_EVENTS) this.#refill(this.#source);
     const isLiveSent = this.#ready.length === 0 && !this.#reading && this.#nextSeq > this.#source.headSeq;
     if (isLiveSent && this.#unanswered < windowMax) this.#sendVolatile();
     for (; isLiveSent && left > 0 && this.#unanswered < windowMax && this.#sendAgain(); left -= 1);
@@ -305,10 +317,12 @@ export class Outbox {
 
   #take({ entries, throughSeq }: Batch): void {
     const last = entries.at(-1);
-    this.#ready = [...entries];
+    this.#ready.push(...(last === undefined ? [{ throughSeq }] : entries));
     this.#nextSeq = (last?.line.seq ?? throughSeq) + 1;
-    if (last !== undefined) return;
-    // Lines that are damaged cannot be sent: they are passed in their turn, and the gap in the sequence tells of them.
+  }
+
+  /** Lines that are damaged cannot be sent: they are passed in their turn, and the gap in the sequence tells of them. */
+  #passOver(throughSeq: number): void {
     this.#inFlight.push({ seq: throughSeq, acknowledged: true });
     this.#settleFlights();
   }
