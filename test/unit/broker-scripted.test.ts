@@ -27,6 +27,8 @@ let server: ScriptedBroker;
 let client: Watched;
 
 afterEach(async () => {
+  // No script answers the last message, and it is waited for.
+  client.clock.hurry(20);
   await client.broker.stop(WILL);
   expect(client.clock.owedMs).toEqual([]);
   await until(() => server.open() === 0, "no connection is left");
