@@ -194,19 +194,24 @@ export class Outbox {
     else this.#sliceSoon();
   }
 
-  #sliceSoon(): void {
-    this.#slice ??= this.#world.clock.after(SLICE_PAUSE_MS, () => {
+  /** In the loop's next turn where the last slice has had its pause: what a broker answers comes together, and makes room together. */
+  #sliceSoon(pauseMs = SLICE_PAUSE_MS - (this.#world.clock.monotonicMs() - this.#lastSliceMs)): void {
+    this.#slice ??= this.#world.clock.after(Math.max(0, pauseMs), () => {
       this.#slice = null;
-      const nowMs = this.#world.clock.monotonicMs();
-      const sinceMs = nowMs - this.#lastSliceMs;
-      if (this.#source?.isWriting === true && sinceMs < GIVE_WAY_MS) return this.#sliceSoon();
-      this.#lastSliceMs = nowMs;
-      this.#dueEvents = Math.min(this.#dueEvents + sinceMs * BEHIND_EVENTS_PER_MS, DUE_EVENTS_MAX);
-      const countMax = Math.min(Math.ceil(this.#dueEvents), SLICE_EVENTS);
-      const left = this.#sendOn(countMax);
-      this.#dueEvents -= countMax - left;
-      if (left === 0) this.#pump();
+      this.#sendSlice();
     });
+  }
+
+  #sendSlice(): void {
+    const nowMs = this.#world.clock.monotonicMs();
+    const sinceMs = nowMs - this.#lastSliceMs;
+    if (this.#source?.isWriting === true && sinceMs < GIVE_WAY_MS) return this.#sliceSoon(SLICE_PAUSE_MS);
+    this.#lastSliceMs = nowMs;
+    this.#dueEvents = Math.min(this.#dueEvents + sinceMs * BEHIND_EVENTS_PER_MS, DUE_EVENTS_MAX);
+    const countMax = Math.min(Math.ceil(this.#dueEvents), SLICE_EVENTS);
+    const left = this.#sendOn(countMax);
+    this.#dueEvents -= countMax - left;
+    if (left === 0) this.#pump();
   }
 
   /** At most `countMax` events; how many more it might have been. */
