@@ -21,11 +21,12 @@ const WINDOW_EVENTS_MAX = 128;
 const STATE_MESSAGES = 1;
 const BACKOFF_MIN_MS = 1_000;
 const BACKOFF_MAX_MS = 60_000;
+const UNREADABLE_PAUSE_MS = 60_000;
 /** Events that are not on disk, kept for sending, at about 1 KiB each. The oldest go first. */
 const VOLATILE_EVENTS_MAX = 20_000;
 /**
- * What is behind is sent no faster than this, though a broker nearby would take it: at full speed there is always a turn of the loop
- * in a card's way, or V8 collecting what the events before it have left.
+ * What is behind is sent no faster than this on average, though a broker nearby would take it: at full speed there is always a turn of
+ * the loop in a card's way, or V8 collecting what the events before it have left.
  */
 const BEHIND_EVENTS_PER_MS = 6;
 /** And so many at most in one turn of the loop, some 1 ms, however many are due. */
@@ -81,6 +82,8 @@ export class Outbox {
   /** What was read and waits for its turn: less than two slices. */
   #ready: Passing[] = [];
   #reading = false;
+  /** Runs while the journal is not asked again after it could not be read; what was read before goes on. */
+  #unreadable: Timer | null = null;
   /** What this round has passed, in order, back to the first that is not acknowledged. */
   #inFlight: { seq: number; acknowledged: boolean }[] = [];
   /** Messages the broker has not answered, of older rounds too: it counts them all. */
@@ -93,6 +96,7 @@ export class Outbox {
   #backoff: Timer | null = null;
   #slice: Timer | null = null;
   #lastSliceMs = 0;
+  #pauseUntilMs = 0;
   /** What may be sent of what is behind; part of an event is carried on. */
   #dueEvents = 0;
 
@@ -174,6 +178,7 @@ export class Outbox {
     this.disconnected();
     this.#backoff?.cancel();
     this.#slice?.cancel();
+    this.#unreadable?.cancel();
     await this.#cursor.stop();
   }
 
@@ -195,7 +200,7 @@ export class Outbox {
   }
 
   /** In the loop's next turn where the last slice has had its pause: what a broker answers comes together, and makes room together. */
-  #sliceSoon(pauseMs = SLICE_PAUSE_MS - (this.#world.clock.monotonicMs() - this.#lastSliceMs)): void {
+  #sliceSoon(pauseMs = this.#pauseUntilMs - this.#world.clock.monotonicMs()): void {
     this.#slice ??= this.#world.clock.after(Math.max(0, pauseMs), () => {
       this.#slice = null;
       this.#sendSlice();
@@ -211,6 +216,7 @@ export class Outbox {
     const countMax = Math.min(Math.ceil(this.#dueEvents), SLICE_EVENTS);
     const left = this.#sendOn(countMax);
     this.#dueEvents -= countMax - left;
+    this.#pauseUntilMs = this.#world.clock.monotonicMs() + SLICE_PAUSE_MS;
     if (left === 0) this.#pump();
   }
 
@@ -302,7 +308,7 @@ export class Outbox {
   }
 
   #refill(source: OutboxSource): void {
-    if (this.#reading || this.#nextSeq > source.headSeq) return;
+    if (this.#reading || this.#unreadable !== null || this.#nextSeq > source.headSeq) return;
     const round = this.#round;
     this.#reading = true;
     source.entriesFrom(this.#nextSeq, SLICE_EVENTS).then(
@@ -314,8 +320,11 @@ export class Outbox {
       (error: unknown) => {
         this.#reading = false;
         this.#world.log.error("the journal cannot be read; events wait", { why: wordsOf(error) });
-        this.#rest(BACKOFF_MAX_MS);
-        this.#beginRound();
+        if (this.#isStopped) return;
+        this.#unreadable = this.#world.clock.after(UNREADABLE_PAUSE_MS, () => {
+          this.#unreadable = null;
+          this.#pump();
+        });
       },
     );
   }

@@ -85,18 +85,62 @@ describe("what is in the journal", () => {
     await desk.outbox.stop();
   });
 
+  test("and leaves the loop a pause after each slice, also where sending takes longer than it may", async () => {
+    const desk = new Desk();
+    const { clock } = desk;
+    const [now, after] = [clock.monotonicMs.bind(clock), clock.after.bind(clock)];
+    let sendingMs = 0;
+    const pausesMs: number[] = [];
+    clock.monotonicMs = () => now() + sendingMs;
+    clock.after = (ms, fire) => {
+      if (ms <= 1) pausesMs.push(ms);
+      return after(ms, fire);
+    };
+    desk.answer = () => {
+      sendingMs += 0.2;
+      return ACKNOWLEDGED;
+    };
+    await desk.open(2_000);
+    desk.outbox.connected(SESSION);
+    await desk.clock.advance(200);
+    expect(desk.published.length).toBeGreaterThan(1_000);
+    // Before the first there was nothing to pause from.
+    expect(Math.min(...pausesMs.slice(1))).toBeGreaterThan(0.99);
+    await desk.outbox.stop();
+  });
+
   test("that cannot be read waits, and is asked for once a minute", async () => {
     const desk = new Desk();
-    desk.source.fails = true;
+    desk.source.failsFrom = 1;
     await desk.open(3);
     desk.outbox.connected(SESSION);
     await desk.clock.advance(600_000);
     expect(desk.source.reads.length).toBeLessThanOrEqual(11);
     expect(desk.log.messages("error")[0]).toMatch(/cannot be read/);
-    desk.source.fails = false;
+    desk.source.failsFrom = Number.POSITIVE_INFINITY;
     await desk.clock.advance(61_000);
     expect(desk.ids).toEqual(ids(1, 3));
     await desk.outbox.stop();
+  });
+
+  test("and cannot be read further on keeps nothing from being acknowledged that was read before", async () => {
+    const desk = new Desk();
+    desk.answer = null;
+    desk.source.failsFrom = 25;
+    await desk.open(1_000);
+    desk.outbox.connected(SESSION);
+    for (let ms = 0; ms < 200_000; ms += 10) {
+      await desk.clock.advance(10);
+      for (const { answer } of desk.published) answer(ACKNOWLEDGED);
+    }
+    expect(desk.ids).toEqual(ids(1, 24));
+    expect(desk.outbox.state.acknowledgedSeq).toBe(24);
+    desk.answer = () => ACKNOWLEDGED;
+    desk.source.failsFrom = Number.POSITIVE_INFINITY;
+    await desk.clock.advance(61_000);
+    expect(desk.ids).toEqual(ids(1, 1_000));
+    await desk.outbox.stop();
+    await desk.clock.runUntilIdle(0);
   });
 
   test("and damaged is passed over, but never what comes after it or arrives meanwhile", async () => {

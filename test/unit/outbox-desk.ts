@@ -42,7 +42,8 @@ class Source implements OutboxSource {
   readsAtOnceMax = 0;
   /** Awaited before each answer. */
   gate: Promise<void> = Promise.resolve();
-  fails = false;
+  /** From this sequence on. */
+  failsFrom = Number.POSITIVE_INFINITY;
 
   async entriesFrom(fromSeq: number, countMax: number): Promise<Batch> {
     // As a journal does: what is read is bounded by what was there when it was asked.
@@ -52,7 +53,7 @@ class Source implements OutboxSource {
     this.readsAtOnceMax = Math.max(this.readsAtOnceMax, this.readsAtOnce);
     await this.gate;
     this.readsAtOnce -= 1;
-    if (this.fails) throw new Error("EIO");
+    if (fromSeq >= this.failsFrom) throw new Error("EIO");
     const entries: Entry[] = [];
     let seq = fromSeq;
     for (; seq <= headSeq && entries.length < countMax; seq++)

@@ -98,11 +98,11 @@ describe("what is sent again", () => {
     const refused = desk.outbox.resend(1, 2);
     await desk.clock.advance(100);
     expect(await refused).toEqual({ sent: 1, why: "quota exceeded" });
-    desk.source.fails = true;
+    desk.source.failsFrom = 1;
     const unread = desk.outbox.resend(1, 2);
     await desk.clock.advance(100);
     expect(await unread).toEqual({ sent: 0, why: "the journal cannot be read: EIO" });
-    desk.source.fails = false;
+    desk.source.failsFrom = Number.POSITIVE_INFINITY;
     desk.source.headSeq = 101;
     desk.outbox.synced([entry(101)]);
     await desk.clock.advance(100);
