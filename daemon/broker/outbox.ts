@@ -13,6 +13,7 @@ import type { Entry } from "../journal/journal-segments.ts";
 import { type CloudEvent, eventOfLine, eventOfVolatile, type Sender } from "../journal/record.ts";
 import { wordsOf } from "../words.ts";
 import { OutboxCursor } from "./outbox-cursor.ts";
+import { Pace, SLICE_EVENTS } from "./pace.ts";
 import { Resend, type Resent } from "./resend.ts";
 
 /** Events on their way at once; more gains nothing over a local network and would be sent again after a break. */
@@ -24,20 +25,6 @@ const BACKOFF_MAX_MS = 60_000;
 const UNREADABLE_PAUSE_MS = 60_000;
 /** Events that are not on disk, kept for sending, at about 1 KiB each. The oldest go first. */
 const VOLATILE_EVENTS_MAX = 20_000;
-/**
- * What is behind is sent no faster than this on average, though a broker nearby would take it: at full speed there is always a turn of
- * the loop in a card's way, or V8 collecting what the events before it have left.
- */
-const BEHIND_EVENTS_PER_MS = 6;
-/** And so many at most in one turn of the loop, some 1 ms, however many are due. */
-const SLICE_EVENTS = 24;
-const SLICE_PAUSE_MS = 1;
-/** What a tap, the disk or the broker held up is made up for, as far as 50 ms go. */
-const DUE_EVENTS_MAX = 50 * BEHIND_EVENTS_PER_MS;
-/**
- * What is behind also gives way to a tap on its way to the disk, but not longer than this at a time: a disk may never answer.
- */
-const GIVE_WAY_MS = 50;
 
 /** What the outbox asks of the journal. */
 export interface OutboxSource {
@@ -72,6 +59,7 @@ export class Outbox {
   readonly #cursor: OutboxCursor;
   readonly #world: OutboxWorld;
   readonly #changed: () => void;
+  readonly #pace: Pace;
   #source: OutboxSource | null = null;
   #session: BrokerSession | null = null;
   #isStopped = false;
@@ -94,11 +82,6 @@ export class Outbox {
   /** Set from a refusal until something is taken again; meanwhile one event goes at a time. */
   #refusal: { why: string; backoffMs: number } | null = null;
   #backoff: Timer | null = null;
-  #slice: Timer | null = null;
-  #lastSliceMs = 0;
-  #pauseUntilMs = 0;
-  /** What may be sent of what is behind; part of an event is carried on. */
-  #dueEvents = 0;
 
   /** `changed`: the state may have changed. */
   constructor(settings: { cursorPath: string; sender: Sender }, world: OutboxWorld, changed: () => void) {
@@ -106,6 +89,11 @@ export class Outbox {
     this.#cursor = new OutboxCursor(settings.cursorPath, world, (seq) => this.#source?.acknowledge(seq));
     this.#world = world;
     this.#changed = changed;
+    this.#pace = new Pace(
+      world.clock,
+      () => this.#source?.isWriting === true,
+      (countMax) => this.#sendOn(countMax),
+    );
   }
 
   /** Reads the cursor, and says where it stands. */
@@ -177,7 +165,7 @@ export class Outbox {
     this.#isStopped = true;
     this.disconnected();
     this.#backoff?.cancel();
-    this.#slice?.cancel();
+    this.#pace.stop();
     this.#unreadable?.cancel();
     await this.#cursor.stop();
   }
@@ -196,28 +184,7 @@ export class Outbox {
   #pump(): void {
     const unsent = (this.#source?.headSeq ?? 0) - this.#cursor.seq;
     if (unsent <= SLICE_EVENTS && this.#resend === null) this.#sendOn(WINDOW_EVENTS_MAX);
-    else this.#sliceSoon();
-  }
-
-  /** In the loop's next turn where the last slice has had its pause: what a broker answers comes together, and makes room together. */
-  #sliceSoon(pauseMs = this.#pauseUntilMs - this.#world.clock.monotonicMs()): void {
-    this.#slice ??= this.#world.clock.after(Math.max(0, pauseMs), () => {
-      this.#slice = null;
-      this.#sendSlice();
-    });
-  }
-
-  #sendSlice(): void {
-    const nowMs = this.#world.clock.monotonicMs();
-    const sinceMs = nowMs - this.#lastSliceMs;
-    if (this.#source?.isWriting === true && sinceMs < GIVE_WAY_MS) return this.#sliceSoon(SLICE_PAUSE_MS);
-    this.#lastSliceMs = nowMs;
-    this.#dueEvents = Math.min(this.#dueEvents + sinceMs * BEHIND_EVENTS_PER_MS, DUE_EVENTS_MAX);
-    const countMax = Math.min(Math.ceil(this.#dueEvents), SLICE_EVENTS);
-    const left = this.#sendOn(countMax);
-    this.#dueEvents -= countMax - left;
-    this.#pauseUntilMs = this.#world.clock.monotonicMs() + SLICE_PAUSE_MS;
-    if (left === 0) this.#pump();
+    else this.#pace.soon();
   }
 
   /** At most `countMax` events; how many more it might have been. */
