@@ -51,7 +51,7 @@ export interface OutboxWorld {
   publish(event: CloudEvent): Promise<PublishOutcome>;
 }
 
-/** A line, or one after the other that cannot be read, up to `throughSeq`. */
+/** A line; or all up to `throughSeq`, which cannot be read. */
 type Passing = Entry | { throughSeq: number };
 
 export class Outbox {

@@ -1,6 +1,6 @@
 /**
  * How what is behind is sent: in slices between which the loop has a pause, on average no faster than is good for a card that comes
- * meanwhile, and not while a tap is on its way to the disk.
+ * meanwhile, and not while a line is on its way to the disk.
  */
 import type { Clock, Timer } from "../../drivers/ports.ts";
 
@@ -9,14 +9,14 @@ const EVENTS_PER_MS = 6;
 /** So many at most in one turn of the loop, some 1 ms, however many are due. */
 export const SLICE_EVENTS = 24;
 const PAUSE_MS = 1;
-/** What a tap, the disk or the broker held up is made up for, as far as 50 ms go. */
+/** What the disk or the broker held up is made up for, as far as 50 ms go; so much is due after a time with nothing to send, too. */
 const DUE_EVENTS_MAX = 50 * EVENTS_PER_MS;
-/** A tap is given way to for no longer at a time: a disk may never answer. */
+/** A line, mostly a tap's, is given way to for no longer at a time: a disk may never answer. */
 const GIVE_WAY_MS = 50;
 
 export class Pace {
   readonly #clock: Clock;
-  readonly #isTapWriting: () => boolean;
+  readonly #isWriting: () => boolean;
   readonly #send: (countMax: number) => number;
   #timer: Timer | null = null;
   #lastSliceMs = 0;
@@ -25,9 +25,9 @@ export class Pace {
   #dueEvents = 0;
 
   /** `send`: at most so many events, and answers how many more it might have been. */
-  constructor(clock: Clock, isTapWriting: () => boolean, send: (countMax: number) => number) {
+  constructor(clock: Clock, isWriting: () => boolean, send: (countMax: number) => number) {
     this.#clock = clock;
-    this.#isTapWriting = isTapWriting;
+    this.#isWriting = isWriting;
     this.#send = send;
   }
 
@@ -50,7 +50,7 @@ export class Pace {
   #slice(): void {
     const nowMs = this.#clock.monotonicMs();
     const sinceMs = nowMs - this.#lastSliceMs;
-    if (this.#isTapWriting() && sinceMs < GIVE_WAY_MS) return this.#in(PAUSE_MS);
+    if (this.#isWriting() && sinceMs < GIVE_WAY_MS) return this.#in(PAUSE_MS);
     this.#lastSliceMs = nowMs;
     this.#dueEvents = Math.min(this.#dueEvents + sinceMs * EVENTS_PER_MS, DUE_EVENTS_MAX);
     const countMax = Math.min(Math.ceil(this.#dueEvents), SLICE_EVENTS);
