@@ -1,3 +1,3 @@
 import { storms } from "./storms.ts";
 
-storms(1, 100);
+storms(1, 40);

@@ -1,3 +1,3 @@
 import { storms } from "./storms.ts";
 
-storms(101, 200);
+storms(41, 80);

@@ -1,4 +1,4 @@
-/** Storms as tests: 200 seeds in two files, so that two cores share them. */
+/** Storms as tests: 80 seeds in two files, so that two cores share them. The check of a landing lives through more. */
 import { describe, expect, test } from "vitest";
 import { ON_SITE } from "./gate.ts";
 import { live } from "./life.ts";
