@@ -89,9 +89,9 @@ describe("whatever is published and set", () => {
           await fresh.close();
         }
       }),
-      { numRuns: 4 },
+      { numRuns: 6 },
     );
-    // Some fifteen.
+    // Some twenty.
     expect(ways).toBeGreaterThan(0);
   });
 });
