@@ -112,7 +112,7 @@ describe("parseConfiguration", () => {
     );
     fc.assert(
       fc.property(fc.array(words, { maxLength: 40 }), (row) => void parseAndCheck(row.join(""))),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -128,7 +128,7 @@ describe("parseConfiguration", () => {
           parseAndCheck(text.slice(0, from) + piece + text.slice(from + cut));
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -140,7 +140,7 @@ describe("parseConfiguration", () => {
         for (const [place, what] of all) change(tree, place, what);
         parseAndCheck(stringify(tree, { aliasDuplicateObjects: false }));
       }),
-      { numRuns: 600 },
+      { numRuns: 150 },
     );
   });
 

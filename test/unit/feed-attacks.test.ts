@@ -1,12 +1,18 @@
 /** Each attack on a feed, and each damage, is refused by its name, and what was trusted stays. */
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Feed, FeedTarget } from "../../sync/feed.ts";
 import { endless, found, manyCards, numberOf, tampered, verified, Workshop } from "./feed-workshop.ts";
 
+let published: Workshop;
 let workshop: Workshop;
+beforeAll(async () => {
+  published = await Workshop.open();
+  await published.publish(manyCards(10));
+});
+afterAll(() => published.close());
 beforeEach(async () => {
-  workshop = await Workshop.open();
+  workshop = await published.copy();
 });
 afterEach(() => workshop.close());
 
@@ -14,7 +20,6 @@ describe("attacks", () => {
   let feed: Feed;
   let before: FeedTarget[];
   beforeEach(async () => {
-    await workshop.publish(manyCards(10));
     feed = workshop.client(workshop.source(), `${workshop.folder}/gate`);
     before = (await verified(feed)).targets;
   });
@@ -280,7 +285,7 @@ describe("attacks", () => {
         if (outcome.kind === "verified") expect(outcome.targets).toEqual(before);
         else expect(outcome.kind).toBe("refused");
       }),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
   });
 });

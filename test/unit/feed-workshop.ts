@@ -1,5 +1,6 @@
 /** A centre, its feed and a gateway's client in a fresh directory, on a clock that is set by hand; and a forger's tools. */
 import { createHash } from "node:crypto";
+import { cpSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +73,14 @@ export class Workshop {
     const workshop = new Workshop(await mkdtemp(join(tmpdir(), "grindvakt-feed-")));
     await initFeed(workshop.place, "test", workshop.centre);
     return workshop;
+  }
+
+  /** The same centre and feed once more, in a directory of its own; what is done to the one does not touch the other. */
+  async copy(): Promise<Workshop> {
+    const copy = new Workshop(await mkdtemp(join(tmpdir(), "grindvakt-feed-")));
+    cpSync(this.folder, copy.folder, { recursive: true });
+    copy.clock.wall = this.clock.wall;
+    return copy;
   }
 
   close(): Promise<void> {

@@ -186,7 +186,7 @@ describe("deltas", () => {
           expect(merged.parts.numbers.cells).toHaveLength(imagesOf(whole)[0]!.parts.numbers.cells.length);
         });
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -230,7 +230,7 @@ describe("deltas", () => {
         const { top, lower } = taken(layers, rows, { base, revision, cards });
         expectAnswers(new Index(...lower, top), lists[revision]!);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 

@@ -145,7 +145,7 @@ describe("verify finds", () => {
         });
         expect((await verify(flipped)).faults.length).toBeGreaterThan(0);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
   });
 
@@ -342,7 +342,7 @@ describe("at start", () => {
           for (const { line } of synced) expect(line.seq).toBeGreaterThan(Math.max(acknowledgedSeq, ...used));
         },
       ),
-      { numRuns: 600 },
+      { numRuns: 200 },
     );
   });
 

@@ -100,7 +100,7 @@ describe("a session", () => {
           [mine, theirs] = [opened.session, sealed.session];
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 
@@ -143,7 +143,8 @@ describe("a session", () => {
       fc.property(hostile, ({ type, data, covered, mac }) => {
         const security = { type, data: new Uint8Array() };
         const frame = { address: 1, reply: true, sequence: 1, check: "crc" as const, security, code: 1 };
-        expect(["opened", "refused"]).toContain(open(session, { ...frame, data, covered, mac }).kind);
+        const { kind } = open(session, { ...frame, data, covered, mac });
+        if (kind !== "opened" && kind !== "refused") expect.fail(kind);
       }),
       { numRuns: 10_000 },
     );

@@ -45,7 +45,8 @@ describe("a card's answer", () => {
       fc.property(fc.uint8Array({ maxLength: ANSWER_BYTES_MAX }), (answer) => {
         const reading = readAnswer(answer, "");
         if (reading.kind === "credential") expect(reading.credential.kind).toBe("token");
-        else if (answer.length > 6) expect(reading.step).not.toContain(hexOf(answer.subarray(0, -2)));
+        else if (answer.length > 6 && reading.step.includes(hexOf(answer.subarray(0, -2))))
+          expect.fail(reading.step);
       }),
       { numRuns: 10_000 },
     );
@@ -115,7 +116,7 @@ describe("the messages of the PC/SC process", () => {
         let isRefused = false;
         for (const piece of pieces) {
           const { messages, refused } = reader.take(piece);
-          if (isRefused) expect(messages).toEqual([]);
+          if (isRefused && messages.length > 0) expect.fail("it goes on after a refusal");
           isRefused ||= refused !== null;
         }
       }),

@@ -145,7 +145,7 @@ describe("keys", () => {
       fc.property(fc.string({ minLength: 1 }), (passphrase) => {
         expect(readKeyText(createKeyText(passphrase, fixed), passphrase).id).toBe(id);
       }),
-      { numRuns: 10 },
+      { numRuns: 3 },
     );
   });
 });

@@ -242,18 +242,20 @@ it("survives 10,000 re-plugs under taps, and keeps no handle", async () => {
   const reader = await start();
   // A backoff is seconds long: looked at every 10 ms, these would be three million looks.
   const patience = { pass: () => world.clock.advance(500) };
+  const odd: string[] = [];
   for (let cycle = 0; cycle < 10_000; cycle += 1) {
     await until(patience, () => heard.states.at(-1) === "up");
     hid.report(PORT, ...typed("BB-1234-567890\nBB-99"));
     hid.pull(PORT);
     await until(world, () => heard.states.at(-1) !== "up");
-    expect(heard.told).toHaveLength(1);
-    expect(heard.states.length).toBeLessThanOrEqual(3);
+    if (heard.told.length !== 1 || heard.states.length > 3)
+      odd.push(`cycle ${cycle}: ${heard.told.length} taps, ${heard.states.length} states`);
     heard.told.length = 0;
     heard.states.splice(0, heard.states.length - 1);
     world.logged.length = 0;
     hid.plug(PORT, WEDGE);
   }
+  expect(odd).toEqual([]);
   await until(world, () => heard.states.at(-1) === "up");
   expect(hid.openHandles).toBe(1);
   heard.speaking = false;
