@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { ask } from "../e2e/counter.ts";
 import { Program, type Site, until } from "../e2e/site.ts";
 import { setGate } from "./gate.ts";
 import { commandsOf, fencesOf, mentionsOf, PAGES } from "./pages.ts";
@@ -106,8 +107,12 @@ test("each command of its table is carried out, here or on a page of its own", {
   const onPages = PAGES.flatMap(commandsOf).map(({ text }) => text.replace(/^sudo (-u \w+ )?/, ""));
   for (const [name, deed] of Object.entries(TABLE)) {
     const [command, code] = typeof deed === "string" ? [deed, 0] : deed;
-    const ran = await scene.run(command);
-    expect(ran.code, `${name}: ${ran.said}`).toBe(code);
+    // doctor looks at the clock, which is the scene's.
+    const ran =
+      name === "grindvakt doctor"
+        ? await scene.run(command)
+        : await ask(command.split(" ").slice(1), { cwd: site.dir });
+    expect(ran.code, `${name}: ${JSON.stringify(ran)}`).toBe(code);
   }
   for (const [command, words] of Object.entries(LIVE))
     expect(await live(site, command, words), command).toBe(0);

@@ -42,13 +42,25 @@ async function setGate(refreshSeconds: number) {
 }
 
 describe("a block at the centre", () => {
-  test("that is announced is in force at the gate without its asking by itself, and so is its end", async () => {
-    const { notify, ear, set, tap, becomes } = await setGate(NEVER_SECONDS);
+  test("that is announced is in force at the gate without its asking by itself, and so is its end; announced while its web server is away, when that is back; announced while the gateway is off, after its start, whoever is asked first", async () => {
+    const { notify, daemon, ear, nginx, set, site, tap, becomes } = await setGate(NEVER_SECONDS);
     expect(await tap()).toBe("granted");
     await set("blocked", ...notify);
     await becomes("blocked");
     await set("active", ...notify);
     await becomes("granted");
+
+    await nginx.stop();
+    await set("suspended", ...notify);
+    await ear.hear("list", ({ data }) => data.event === "refused" && data.name === "unreachable");
+    expect(await tap()).toBe("granted");
+    await nginx.start();
+    await becomes("suspended");
+
+    await daemon.end();
+    await set("blocked", ...notify);
+    await (await site.run()).healthy();
+    await becomes("blocked");
     expect(ear.faults()).toEqual([]);
   });
 
@@ -57,24 +69,5 @@ describe("a block at the centre", () => {
     expect(await tap()).toBe("granted");
     await set("suspended");
     await becomes("suspended");
-  });
-
-  test("that was announced while the gateway was off is in force after its start, whoever is asked first", async () => {
-    const { notify, daemon, site, set, tap, becomes } = await setGate(NEVER_SECONDS);
-    expect(await tap()).toBe("granted");
-    await daemon.end();
-    await set("blocked", ...notify);
-    await (await site.run()).healthy();
-    await becomes("blocked");
-  });
-
-  test("that is announced while its web server is away is in force when that is back", async () => {
-    const { notify, nginx, set, tap, becomes, ear } = await setGate(NEVER_SECONDS);
-    await nginx.stop();
-    await set("blocked", ...notify);
-    await ear.hear("list", ({ data }) => data.event === "refused" && data.name === "unreachable");
-    expect(await tap()).toBe("granted");
-    await nginx.start();
-    await becomes("blocked");
   });
 });

@@ -23,9 +23,9 @@ import { HurriedClock } from "../unit/broker-watch.ts";
 import { type Event, firstArrivals } from "./ear.ts";
 import { until } from "./site.ts";
 
-const TAPS = 220;
+const TAPS = 110;
 /** People come so fast that some taps are decided while the wire is broken, some while it is caught up. */
-const TAP_MS_MAX = 8;
+const TAP_MS_MAX = 16;
 const STRIKES: Readonly<Record<Fault, number>> = {
   "lost-answer": 5,
   "half-packet": 5,

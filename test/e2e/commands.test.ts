@@ -85,7 +85,7 @@ describe("every command", () => {
     [["feed", "set", "feed", "BB-1", "blocked"], "it must be a card number like BB-1234-567890"],
     [["feed", "set", "feed", "BB-1234-567890", "asleep"], "asleep"],
   ])("says in one line how %j is used wrongly, and exits 2", async (args, words) => {
-    const { code, stdout, stderr } = await (args[0] === "run" ? grindvakt : ask)(args);
+    const { code, stdout, stderr } = await ask(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^grindvakt: [^\n]+\n$/);
     expect(stderr).toContain(words);
@@ -105,7 +105,7 @@ describe("check and run", () => {
       "  - { id: north-in, direction: inwards, readers: [a] }",
     ];
     await writeFile(file, lines.join("\n"));
-    const checked = await grindvakt(["check", "-c", file]);
+    const checked = await ask(["check", "-c", file]);
     expect(checked).toMatchObject({ code: 2, stdout: "" });
     const faults = checked.stderr.trimEnd().split("\n");
     expect(faults.map((fault) => fault.replace(`${file}:`, "").split(": ").slice(0, 2).join(" "))).toEqual(
@@ -135,7 +135,7 @@ describe("check and run", () => {
     }
   });
 
-  test("end with 1 and one line where the dataDir holds what cannot be used, and go on without a control socket", async () => {
+  test("end with 1 and one line where the dataDir holds what cannot be used", async () => {
     const site = await virtualSite(({ cards }) => {
       delete cards.tokenKey;
     });
@@ -146,11 +146,15 @@ describe("check and run", () => {
       code: 1,
       stderr: expect.stringMatching(/^grindvakt: cannot start: \S+token.key is a folder, not a file\n$/),
     });
-    await rm(join(dataDir, "token.key"), { recursive: true });
-    await mkdir(join(dataDir, "control.sock"));
-    const daemon = await site.run();
+  });
+
+  test("go on without a control socket; stop cleanly when their terminal goes away, and end by the same signal", async () => {
+    const site = await virtualSite();
+    await mkdir(join(site.dir, "data", "control.sock"), { recursive: true });
+    const daemon = await (await site.run()).healthy();
     await daemon.said("the control socket cannot be opened");
-    expect((await daemon.end()).code).toBe(0);
+    expect(await daemon.end("SIGHUP")).toEqual({ code: null, signal: "SIGHUP" });
+    expect((await site.journal()).at(-1)?.data).toMatchObject({ event: "stopped" });
   });
 
   test("say whose a dataDir is to make, where this account may not", async () => {
@@ -220,33 +224,6 @@ describe("check and run", () => {
       );
   });
 
-  test("take a good file; a second run on its dataDir is refused with a clear word", async () => {
-    const site = await virtualSite();
-    expect(await site.command("check")).toMatchObject({ code: 0, stderr: "" });
-    expect(JSON.parse((await site.alone("check", "--json")).stdout)).toEqual({
-      ok: true,
-      gateway: "gate-07",
-      readers: 1,
-      accessPoints: 1,
-    });
-    const daemon = await (await site.run()).healthy();
-    expect(await site.alone("run")).toEqual({
-      code: 1,
-      stdout: "",
-      stderr: `grindvakt: another grindvakt runs on ${join(site.dir, "data")}\n`,
-    });
-    expect((await stat(join(site.dir, "data"))).mode & 0o777).toBe(0o700);
-    expect((await stat(join(site.dir, "data", "control.sock"))).mode & 0o777).toBe(0o600);
-    expect(await daemon.end("SIGINT")).toEqual({ code: 0, signal: null });
-  });
-
-  test("stop cleanly when their terminal goes away, and end by the same signal", async () => {
-    const site = await virtualSite();
-    const daemon = await (await site.run()).healthy();
-    expect(await daemon.end("SIGHUP")).toEqual({ code: null, signal: "SIGHUP" });
-    expect((await site.journal()).at(-1)?.data).toMatchObject({ event: "stopped" });
-  });
-
   test("take the cards of their own issuers, and log nothing below their level", async () => {
     const site = await virtualSite((configuration) => {
       configuration.cards.issuers = ["AA"];
@@ -271,10 +248,25 @@ describe("check and run", () => {
   });
 });
 
-describe("lookup", () => {
-  test("says the same with the daemon running and stopped", async () => {
+describe("a good file", () => {
+  test("check takes a good file; a second run on its dataDir is refused with a clear word; lookup says the same with the daemon running and stopped", async () => {
     const site = await virtualSite();
+    expect(await site.command("check")).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse((await site.command("check", "--json")).stdout)).toEqual({
+      ok: true,
+      gateway: "gate-07",
+      readers: 1,
+      accessPoints: 1,
+    });
     const daemon = await (await site.run()).healthy();
+    expect(await site.alone("run")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `grindvakt: another grindvakt runs on ${join(site.dir, "data")}\n`,
+    });
+    expect((await stat(join(site.dir, "data"))).mode & 0o777).toBe(0o700);
+    expect((await stat(join(site.dir, "data", "control.sock"))).mode & 0o777).toBe(0o600);
+
     const asked = [CARDS.granted, "bb2611000003", "uid:04A1B2C3D4E5F6"];
     // One after the other: stopped, each holds the lock of the data directory.
     const ask = async (): Promise<Configuration[]> => {
@@ -284,8 +276,8 @@ describe("lookup", () => {
       return answers;
     };
     const running = await ask();
-    const text = await site.alone("lookup", CARDS.suspended);
-    await daemon.end();
+    const text = await site.command("lookup", CARDS.suspended);
+    expect(await daemon.end("SIGINT")).toEqual({ code: 0, signal: null });
     // When the feed was asked last moves on while the daemon runs.
     const bare = ({ list: { revision, cards }, ...answer }: Configuration) => ({
       ...answer,

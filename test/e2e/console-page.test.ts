@@ -90,11 +90,10 @@ test("a new user sees why a blocked card was refused, and what to say, by lookin
   expect(story).not.toContain(cardOf("blocked"));
 });
 
-test.each(
-  (["light", "dark"] as const).flatMap((colorScheme) =>
-    (["sv-SE", "en-GB"] as const).map((locale) => [colorScheme, locale] as const),
-  ),
-)(
+test.each([
+  ["light", "sv-SE"],
+  ["dark", "en-GB"],
+] as const)(
   "nobody is shut out, %s, %s: no fault that axe finds, and nothing to scroll sideways at 360 px",
   async (colorScheme, locale) => {
     const page = await visit("#/", { colorScheme, locale });
@@ -121,7 +120,7 @@ test("axe finds a fault that is planted", async () => {
 });
 
 async function faultsOf(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
+  if (await page.evaluate("!globalThis.axe")) await page.evaluate(AXE);
   return page.evaluate(async (tags) => {
     const { axe } = globalThis as unknown as {
       axe: {

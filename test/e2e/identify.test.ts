@@ -1,7 +1,7 @@
 /** `trace` and `identify`, by the built program: through a running daemon, and by themselves. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Pty } from "../peers/pty.ts";
-import { CARDS, makeSite, Program, type Site, sharedFeed, until } from "./site.ts";
+import { CARDS, type Daemon, makeSite, Program, type Site, sharedFeed, until } from "./site.ts";
 
 /** The chip of the granted card, as a reader gives it that prints the bytes as a number, last one first. */
 const DECIMAL = "1295788826";
@@ -9,25 +9,23 @@ const SETTING = "{ uid: dec, order: lsb, bytes: 4 }";
 
 const feedDir = await sharedFeed();
 
-const programs: Program[] = [];
-const ends: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  await Promise.all(programs.splice(0).map((program) => program.end("SIGKILL")));
-  for (const end of ends.splice(0).reverse()) await end();
+let at: Site;
+let line: Pty;
+let daemon: Daemon;
+beforeAll(async () => {
+  line = await Pty.make();
+  await line.plug();
+  at = await makeSite(feedDir, line.path);
+  daemon = await (await at.run()).healthy();
+});
+afterAll(async () => {
+  await at?.dispose();
+  await line?.remove();
 });
 
-async function site(): Promise<{ site: Site; line: Pty }> {
-  const line = await Pty.make();
-  await line.plug();
-  ends.push(() => line.remove());
-  const made = await makeSite(feedDir, line.path);
-  ends.push(() => made.dispose());
-  return { site: made, line };
-}
-
-function command(name: "trace" | "identify", { file }: Site, ...args: string[]): Program {
-  const program = new Program([name, "-c", file, "--reader", "north-in-1", ...args]);
-  programs.push(program);
+function command(name: "trace" | "identify", ...args: string[]): Program {
+  const program = new Program([name, "-c", at.file, "--reader", "north-in-1", ...args]);
+  onTestFinished(async () => void (await program.end("SIGKILL")));
   return program;
 }
 
@@ -40,14 +38,23 @@ async function sendUntil(line: Pty, text: string, isHeard: () => boolean): Promi
 }
 
 describe("with the gateway running", () => {
+  test("identify finds the setting of a card it is told, and ends", async () => {
+    const identify = command("identify", "--card", CARDS.granted);
+    await identify.said(`tap ${CARDS.granted} at north-in-1`);
+    await sendUntil(line, `${DECIMAL}\r\n`, () => identify.child.exitCode !== null);
+    expect((await identify.exited).code).toBe(0);
+    expect(identify.stdout).toContain(`write it as    reads: ${SETTING}`);
+    // What it showed is nobody else's business: neither journaled nor logged.
+    const told = JSON.stringify(await at.journal()) + daemon.stdout + daemon.stderr;
+    for (const secret of ["1A2B3C4D", DECIMAL]) expect(told).not.toContain(secret);
+  });
+
   test("trace shows bytes and frames, and the gate goes on deciding", async () => {
-    const { site: at, line } = await site();
-    const daemon = await (await at.run()).healthy();
-    const trace = command("trace", at);
+    const trace = command("trace");
     await sendUntil(line, `${CARDS.granted}\r\n`, () => trace.stdout.includes("text "));
     expect(trace.stdout).toMatch(/<- 42 42 2d 32 36 31 31 2d/);
     expect(trace.stdout).toContain(`text "${CARDS.granted}"`);
-    const json = command("trace", at, "--json");
+    const json = command("trace", "--json");
     await sendUntil(line, "0x04A1B2C3\r\n", () => json.stdout.includes('"text"'));
     const sights = json.stdout
       .trim()
@@ -64,28 +71,12 @@ describe("with the gateway running", () => {
     expect((await json.exited).code).toBe(1);
     expect(json.stderr).toContain("the daemon hung up");
   });
-
-  test("identify finds the setting of a card it is told, and ends", async () => {
-    const { site: at, line } = await site();
-    const daemon = await (await at.run()).healthy();
-    const identify = command("identify", at, "--card", CARDS.granted);
-    await identify.said(`tap ${CARDS.granted} at north-in-1`);
-    await sendUntil(line, `${DECIMAL}\r\n`, () => identify.child.exitCode !== null);
-    expect((await identify.exited).code).toBe(0);
-    expect(identify.stdout).toContain(`write it as    reads: ${SETTING}`);
-    // What it showed is nobody else's business: neither journaled nor logged.
-    const told = JSON.stringify(await at.journal()) + daemon.stdout + daemon.stderr;
-    for (const secret of ["1A2B3C4D", DECIMAL]) expect(told).not.toContain(secret);
-  });
 });
 
 describe("with the gateway stopped", () => {
   test("identify opens the reader itself, with the list on disk, and holds the lock meanwhile", async () => {
-    const { site: at, line } = await site();
-    const daemon = await (await at.run()).healthy();
-    await daemon.become("its list is in force", ({ list }) => list.revision !== null);
     await daemon.end();
-    const identify = command("identify", at, "--json");
+    const identify = command("identify", "--json");
     await identify.said("tap a card that is on the list at north-in-1");
     await identify.said("north-in-1 is up");
     expect((await at.command("lookup", CARDS.granted)).stderr).toContain("does not answer");
@@ -98,7 +89,6 @@ describe("with the gateway stopped", () => {
   });
 
   test("what cannot be is said, with the codes of the contract", async () => {
-    const { site: at } = await site();
     for (const name of ["trace", "identify"]) {
       const wrong = await at.command(name, "--reader", "north-in-9");
       expect([wrong.code, wrong.stderr]).toEqual([

@@ -119,20 +119,7 @@ describe("an OSDP reader", () => {
     expect(ear.faults()).toEqual([]);
   });
 
-  test("releases its output by itself where the gateway dies in the middle of a pulse", async () => {
-    const { pd, site } = await osdpStage("--scbk-file", "KEY");
-    await reconfigure(site, ({ accessPoints }) => {
-      accessPoints[0].relay.pulseMs = 4_000;
-    });
-    const daemon = await (await site.run()).healthy();
-    pd.type(CARDS.granted);
-    await pd.said("output 0 energised, on its own timer");
-    await daemon.end("SIGKILL");
-    const last = (words: string): number => pd.stdout.lastIndexOf(`output 0 ${words}`);
-    await until("the release", () => last("released") > last("energised") || null);
-  });
-
-  test("is given its key by command, and then another address, and both are written down", async () => {
+  test("is given its key by command, and then another address, and both are written down; releases its output by itself where the gateway dies in the middle of a pulse", async () => {
     const { pd, ear, site, keyFile } = await osdpStage("--install");
     const daemon = await site.run();
     await ear.hear("reader", ({ data }) => data.event === "down");
@@ -141,22 +128,36 @@ describe("an OSDP reader", () => {
     expect(given.stdout).toContain(`${READER} has its key and is up`);
     await pd.said("has been given a key of its own");
     await ear.hear("reader", ({ data }) => data.event === "commissioned");
-    expect(await site.alone("osdp", "commission", "--reader", READER)).toMatchObject({
+    expect(await site.command("osdp", "commission", "--reader", READER)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("has the key already"),
     });
 
-    const moved = await site.alone("osdp", "comset", "--reader", READER, "--address", "9", "--baud", "38400");
+    const moved = await site.command(
+      "osdp",
+      "comset",
+      "--reader",
+      READER,
+      "--address",
+      "9",
+      "--baud",
+      "38400",
+    );
     expect(moved).toMatchObject({ code: 0, stdout: expect.stringContaining("address 9 with 38400 baud") });
     await pd.said("1: address 9 and 38400 baud from now on");
     await ear.hear(`state/readers/${READER}`, ({ state }) => state === "down");
     await daemon.end();
-    await reconfigure(site, ({ readers }) => {
+    await reconfigure(site, ({ readers, accessPoints }) => {
       Object.assign(readers[0], { address: 9, baudRate: 38_400 });
+      accessPoints[0].relay.pulseMs = 4_000;
     });
-    await (await site.run()).healthy();
+    const again = await (await site.run()).healthy();
     pd.type(CARDS.granted);
     await ear.hearTaps("a card at the new address", ({ length }) => length === 1);
+    await pd.said("output 0 energised, on its own timer");
+    await again.end("SIGKILL");
+    const last = (words: string): number => pd.stdout.lastIndexOf(`output 0 ${words}`);
+    await until("the release", () => last("released") > last("energised") || null);
 
     const journal = await site.journal();
     expect(journal.filter(({ type }) => type === "grindvakt.gateway.v1").map(({ data }) => data)).toEqual(
@@ -204,7 +205,7 @@ describe("an OSDP reader", () => {
       [2, "Allowed: 0 to 126.", ["comset", "--reader", READER, "--address", "127", "--baud", "9600"]],
     ];
     for (const [code, words, args] of refusals) {
-      const ended = await site.alone("osdp", ...args);
+      const ended = await site.command("osdp", ...args);
       expect(ended).toMatchObject({ code, stderr: expect.stringContaining(words), stdout: "" });
       // Beside the warning of the reader without a key.
       expect(ended.stderr.match(/^grindvakt: /gm)).toHaveLength(1);

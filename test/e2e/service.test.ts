@@ -7,80 +7,105 @@ import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { credentialName } from "../../drivers/secret-file.ts";
 import { startNotifySocket } from "../peers/notify-socket.ts";
-import { CARDS, Daemon, grindvakt, relayCommands, relayTold, sharedFeed, until } from "./site.ts";
+import { ask } from "./counter.ts";
+import {
+  CARDS,
+  type Configuration,
+  Daemon,
+  grindvakt,
+  makeSite,
+  relayCommands,
+  relayTold,
+  type Site,
+  sharedFeed,
+  until,
+} from "./site.ts";
 import { setStage } from "./stage.ts";
+
+/** One of the chips of `CARDS.granted`. */
+const CHIP = "04A1B2C3D4E5F6";
 
 const feedDir = await sharedFeed();
 
+/** A gate with nothing around it. */
+async function bareSite(configure: (configuration: Configuration) => void = () => undefined): Promise<Site> {
+  const site = await makeSite(feedDir, "none", (configuration) => {
+    configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
+    configure(configuration);
+  });
+  onTestFinished(() => site.dispose());
+  return site;
+}
+
+/** As a service manager does, which waits until it is told. */
+function start(site: Site, env: NodeJS.ProcessEnv): Daemon {
+  const daemon = new Daemon(["run", "-c", site.file], { env });
+  onTestFinished(async () => void (await daemon.end("SIGKILL")));
+  return daemon;
+}
+
 describe("run", () => {
-  test("says that it is ready, that it works, and that it stops", async () => {
+  test("says that it is ready, that it works, and that it stops, and feeds no watchdog while it is stopped in its tracks", async () => {
     const { site } = await setStage(feedDir);
     const manager = await startNotifySocket();
     onTestFinished(() => manager.dispose());
-    const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "1500000" };
-    const daemon = new Daemon(["run", "-c", site.file], { env });
-    onTestFinished(async () => void (await daemon.end("SIGKILL")));
-    const heard = (what: string, count = 1) =>
+    const daemon = start(site, { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "600000" });
+    const count = (what: string): number => manager.heard.filter((message) => message.includes(what)).length;
+    const heard = (what: string, times = 1) =>
       until(
-        () => `${what} is heard ${count} times; heard: ${JSON.stringify(manager.heard)}`,
-        () => manager.heard.filter((message) => message.includes(what)).length >= count || null,
+        () => `${what} is heard ${times} times; heard: ${JSON.stringify(manager.heard)}`,
+        () => count(what) >= times || null,
       );
     await heard("READY=1");
     await heard("WATCHDOG=1", 3);
     await heard("list 1 (fresh), readers up: 1 of 1");
-    expect(await daemon.end("SIGTERM")).toEqual({ code: 0, signal: null });
-    await heard("STOPPING=1");
-    expect(manager.heard[0]).toMatch(/^READY=1\nSTATUS=gate-07: /);
-  });
 
-  test("feeds no watchdog while it is stopped in its tracks", async () => {
-    const { site } = await setStage(feedDir);
-    const manager = await startNotifySocket();
-    onTestFinished(() => manager.dispose());
-    const env = { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "600000" };
-    const daemon = new Daemon(["run", "-c", site.file], { env });
-    onTestFinished(async () => void (await daemon.end("SIGKILL")));
-    const fed = (): number => manager.heard.filter((message) => message.includes("WATCHDOG=1")).length;
-    await until("it is fed", () => fed() > 0 || null);
     daemon.child.kill("SIGSTOP");
     // What was on its way arrives; then, for several of the watchdog's times, nothing does.
     let before = -1;
     await until("no more is fed", async () => {
-      const now = fed();
+      const now = count("WATCHDOG=1");
       if (now === before) return true;
       before = now;
       await new Promise((go) => setTimeout(go, 1_500));
       return null;
     });
     daemon.child.kill("SIGCONT");
-    await until("it is fed again", () => fed() > before || null);
+    await heard("WATCHDOG=1", before + 1);
+
+    expect(await daemon.end("SIGTERM")).toEqual({ code: 0, signal: null });
+    await heard("STOPPING=1");
+    expect(manager.heard[0]).toMatch(/^READY=1\nSTATUS=gate-07: /);
   });
 
-  test("takes a secret that systemd hands over before the file itself", async () => {
-    const { site } = await setStage(feedDir, (configuration) => {
+  test("takes secrets that systemd hands over before the files themselves, be those open to all or to nobody", async () => {
+    const site = await bareSite((configuration) => {
       configuration.console = { listen: "0.0.0.0:0", password: { file: "./console-password" } };
     });
-    const file = join(site.dir, "console-password");
+    const password = join(site.dir, "console-password");
     // Open to all: by itself it would be refused.
-    await writeFile(file, "not this one\n");
-    await chmod(file, 0o644);
+    await writeFile(password, "not this one\n");
+    await chmod(password, 0o644);
+    const tokenKey = join(site.dir, "token.key");
     const handed = join(site.dir, "handed");
     await mkdir(handed);
-    await writeFile(join(handed, credentialName(file)), "this one\n", { mode: 0o440 });
+    await writeFile(join(handed, credentialName(password)), "this one\n", { mode: 0o440 });
     expect(await grindvakt(["run", "-c", site.file])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("is open to other users"),
     });
-    const daemon = new Daemon(["run", "-c", site.file], { env: { CREDENTIALS_DIRECTORY: handed } });
-    onTestFinished(async () => void (await daemon.end("SIGKILL")));
-    await daemon.ready();
+    await rename(tokenKey, join(handed, credentialName(tokenKey)));
+    await start(site, { CREDENTIALS_DIRECTORY: handed }).said("card list in force");
+    const looked = await site.command("lookup", `uid:${CHIP}`, "--json");
+    expect(JSON.parse(looked.stdout)).toMatchObject({ granted: true, card: CARDS.granted });
   });
 });
 
 describe("what a newer version wrote", () => {
   test("is refused in words, and left as it is", async () => {
-    const { site } = await setStage(feedDir);
+    const site = await bareSite();
     await (await site.run()).end("SIGTERM");
+    const journal = await site.journal();
     const mark = join(site.dir, "data/journal/gateway.json");
     const newer = JSON.stringify({ gateway: "gate-07", format: 99 });
     await writeFile(mark, newer);
@@ -91,8 +116,7 @@ describe("what a newer version wrote", () => {
       ),
     });
     expect(await readFile(mark, "utf8")).toBe(newer);
-    await rm(mark);
-    await (await site.run()).healthy();
+    expect(await site.journal()).toEqual(journal);
     await writeFile(site.file, `format: 2\n${await readFile(site.file, "utf8")}`);
     expect(await site.command("check")).toMatchObject({
       code: 2,
@@ -123,7 +147,7 @@ describe("release", () => {
     const daemon = await (await site.run()).healthy();
     await line.send(`${CARDS.granted}\r\n`);
     await relayTold(board, "to energise", (commands) => commands.at(-1) === "1 on");
-    const running = await site.alone("release");
+    const running = await site.command("release");
     expect(running).toMatchObject({ code: 1, stderr: expect.stringContaining("has its relays in hand") });
     await daemon.end("SIGKILL");
     expect(relayCommands(board).at(-1)).toBe("1 on");
@@ -134,7 +158,7 @@ describe("release", () => {
     });
     await relayTold(board, "to release", (commands) => commands.at(-1) === "1 off");
     await board.unplug();
-    expect(await site.alone("release")).toMatchObject({
+    expect(await site.command("release")).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/^relay of north-in: not released: ./),
     });
@@ -160,7 +184,7 @@ describe("install", () => {
     // Not under /tmp, which a service does not see.
     const home = await mkdtemp("/var/lib/grindvakt-test-");
     onTestFinished(() => rm(home, { recursive: true, force: true }));
-    const { site } = await setStage(feedDir, (configuration) => {
+    const site = await bareSite((configuration) => {
       configuration.dataDir = join(home, "data");
       configuration.cards.root = join(home, "root.json");
       configuration.cards.feed = "https://lists.example.se/";
@@ -170,7 +194,7 @@ describe("install", () => {
     const etc = await mkdtemp(join(tmpdir(), "grindvakt-etc-"));
     onTestFinished(() => rm(etc, { recursive: true, force: true }));
 
-    const printed = await grindvakt(["install", "-c", file, "--print"]);
+    const printed = await ask(["install", "-c", file, "--print"]);
     const first = await installIn(etc, "-c", file);
     const key = join(home, "token.key");
     expect({ made: first.stdout.includes(`made     ${key}`), mode: (await stat(key)).mode & 0o777 }).toEqual({
@@ -196,7 +220,7 @@ describe("install", () => {
     expect((await installIn(etc, "-c", file, "--force")).code).toBe(0);
     expect(await readFile(unit, "utf8")).toBe(written);
 
-    expect(await grindvakt(["install", "-c", site.file])).toMatchObject({
+    expect(await site.command("install")).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("/tmp"),
     });

@@ -3,20 +3,17 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { CARDS, makeSite, Program, type Site, sharedFeed, until } from "./site.ts";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { CARDS, type Daemon, makeSite, Program, type Site, sharedFeed, until } from "./site.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../dist/daemon/cli.js");
 
 const feedDir = await sharedFeed();
 
-async function virtualSite(): Promise<Site> {
-  const site = await makeSite(feedDir, "none", (configuration) => {
+const virtualSite = (): Promise<Site> =>
+  makeSite(feedDir, "none", (configuration) => {
     configuration.readers = [{ id: "north-in-1", driver: "virtual" }];
   });
-  onTestFinished(() => site.dispose());
-  return site;
-}
 
 function watch(site: Site, ...args: string[]): Program {
   const program = new Program(["watch", "-c", site.file, ...args]);
@@ -27,6 +24,7 @@ function watch(site: Site, ...args: string[]): Program {
 describe("watch", () => {
   test("follows a gate line by line, through its restart, and ends when it is told to", async () => {
     const site = await virtualSite();
+    onTestFinished(() => site.dispose());
     const watching = watch(site);
     await watching.said("the gateway does not run; waiting for it");
     const first = await (await site.run()).healthy();
@@ -50,28 +48,18 @@ describe("watch", () => {
     expect(await watching.end("SIGINT")).toEqual({ code: 0, signal: null });
     expect(watching.stderr).toBe("");
   });
+});
 
-  test("gives a program a line for each change and each tap", async () => {
-    const site = await virtualSite();
-    const daemon = await (await site.run()).healthy();
-    const watching = watch(site, "--json");
-    await watching.said('"type":"status"');
-    await daemon.post("/api/taps", { reader: "north-in-1", credential: CARDS.suspended });
-    const tap = JSON.parse(await watching.said('"type":"tap"')) as { tap: object };
-    expect(tap.tap).toMatchObject({
-      accessPoint: "north-in",
-      card: CARDS.suspended,
-      granted: false,
-      reason: "suspended",
-    });
-    await daemon.end();
-    await watching.said('"type":"gone"');
-    for (const line of watching.stdout.trimEnd().split("\n")) JSON.parse(line);
+describe("watch beside a gate that runs", () => {
+  let site: Site;
+  let daemon: Daemon;
+  beforeAll(async () => {
+    site = await virtualSite();
+    daemon = await (await site.run()).healthy();
   });
+  afterAll(() => site?.dispose());
 
   test("draws on a terminal, in colours unless they are not wanted, and leaves it as it was", async () => {
-    const site = await virtualSite();
-    const daemon = await (await site.run()).healthy();
     await daemon.post("/api/taps", { reader: "north-in-1", credential: CARDS.terminated });
     for (const env of [{}, { NO_COLOR: "1" }]) {
       const command = `stty rows 20 columns 60; exec '${process.execPath}' '${PROGRAM}' watch -c '${site.file}'`;
@@ -101,10 +89,9 @@ describe("watch", () => {
   });
 
   test("says in one line that the socket is not its own to open", async () => {
-    const site = await virtualSite();
-    await (await site.run()).healthy();
     const socket = join(site.dir, "data", "control.sock");
     await chmod(socket, 0o000);
+    onTestFinished(() => chmod(socket, 0o600));
     // Root opens everything: then another account asks, with nothing else of its own to need.
     const isRoot = process.getuid?.() === 0;
     const command = [process.execPath, PROGRAM, "watch", "-c", site.file];
@@ -124,5 +111,21 @@ describe("watch", () => {
       code: 1,
       stderr: `grindvakt: ${socket} is not open to this account: run the command as the account of the gateway, or with sudo\n`,
     });
+  });
+
+  test("gives a program a line for each change and each tap, until the gate is gone", async () => {
+    const watching = watch(site, "--json");
+    await watching.said('"type":"status"');
+    await daemon.post("/api/taps", { reader: "north-in-1", credential: CARDS.suspended });
+    const tap = JSON.parse(await watching.said(/"type":"tap".*BB-2611-000004/)) as { tap: object };
+    expect(tap.tap).toMatchObject({
+      accessPoint: "north-in",
+      card: CARDS.suspended,
+      granted: false,
+      reason: "suspended",
+    });
+    await daemon.end();
+    await watching.said('"type":"gone"');
+    for (const line of watching.stdout.trimEnd().split("\n")) JSON.parse(line);
   });
 });

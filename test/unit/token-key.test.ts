@@ -1,7 +1,7 @@
-/** How a chip is named outside the gateway. */
+/** How a chip is named outside the gateway, and the key that it is named by. */
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { hashToken } from "../../daemon/token-key.ts";
+import { hashToken, parseTokenKey } from "../../daemon/token-key.ts";
 
 const UID = "04A1B2C3D4E5F6";
 
@@ -17,4 +17,22 @@ test("a chip's name is a hash that only the gateway's key gives, and always the 
     createHash("sha256").update(what).digest("hex"),
   );
   for (const hash of keyless) expect(hash).not.toContain(name);
+});
+
+const KEY = "0123456789abcdef".repeat(4);
+
+test.each([KEY, KEY.toUpperCase()])("%s is a key", (text) => {
+  expect(Buffer.from(parseTokenKey(text)!).toString("hex")).toBe(KEY);
+});
+
+test.each([
+  "",
+  KEY.slice(1),
+  `${KEY}0`,
+  `${KEY.slice(1)}g`,
+  ` ${KEY.slice(1)}`,
+  `${KEY}\n`,
+  "correct horse battery staple",
+])("%j is none", (text) => {
+  expect(parseTokenKey(text)).toBeNull();
 });
