@@ -13,7 +13,7 @@ import { OsdpPd } from "../../drivers/osdp-pd.ts";
 import { SimClock } from "../sim/clock.ts";
 import { SimRandom } from "../sim/random.ts";
 
-const FUZZ_RUNS = 3_000;
+const FUZZ_RUNS = 10_000;
 const KEY = new Uint8Array(16).fill(7);
 
 const framer = new OsdpFramer();
@@ -198,7 +198,7 @@ describe("a machine with a key, whatever it is told", () => {
       fc.property(acts, fc.constantFrom(null, DEFAULT_KEY, new Uint8Array(16)), (given, pdKey) => {
         expect(play(given, pdKey)).toEqual({ faults: [], cards: 0, ups: 0 });
       }),
-      { numRuns: FUZZ_RUNS / 5 },
+      { numRuns: FUZZ_RUNS / 10 },
     );
   });
 });
